@@ -1,0 +1,1 @@
+"""Measurements against the floor (a processor that decides nothing) and against peers."""

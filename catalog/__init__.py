@@ -1,0 +1,38 @@
+"""What the operator declares: domains, providers, upstream accounts, models, prices, groups.
+
+One YAML file becomes one frozen `Catalog`; `CatalogFile` keeps the latest right one while the file
+changes.
+"""
+
+from catalog.access import DEFAULT_GROUP, Access
+from catalog.catalog import Catalog, Domain, Limits
+from catalog.loading import json_schema, load, parse
+from catalog.models import Group, Model, Target
+from catalog.prices import Price
+from catalog.problems import CatalogError
+from catalog.providers import Account, Provider
+from catalog.routes import Route
+from catalog.surfaces import SURFACES, Surface
+from catalog.watch import CatalogFile
+
+__all__ = [
+    "DEFAULT_GROUP",
+    "SURFACES",
+    "Access",
+    "Account",
+    "Catalog",
+    "CatalogError",
+    "CatalogFile",
+    "Domain",
+    "Group",
+    "Limits",
+    "Model",
+    "Price",
+    "Provider",
+    "Route",
+    "Surface",
+    "Target",
+    "json_schema",
+    "load",
+    "parse",
+]

@@ -1,0 +1,243 @@
+"""The catalog: everything the operator declares, validated, frozen, and quick to ask.
+
+The data plane asks several times per request, so what can be known at load is computed at load and
+the rest is remembered (see routes, names, access). A catalog never changes; a changed file is a new
+catalog.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
+
+from catalog.access import Access, Gate, GroupNames
+from catalog.fields import Name, Part, is_host_name
+from catalog.memo import Memo
+from catalog.models import Group, Model, Target
+from catalog.names import Names
+from catalog.prices import ListPrices, Price
+from catalog.providers import Account, Provider
+from catalog.routes import MAX_REMEMBERED, Route, RouteTable
+from catalog.surfaces import Surface
+
+MEBIBYTE = 1024 * 1024
+ROUTES_AT_LOAD = 10_000  # built ahead; a catalog with more builds the rest when first asked for
+
+KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+
+
+class Domain(Part):
+    """A host name that the gateway answers to."""
+
+    name: str = Field(description="api.example.com, or *.example.com for one label.")
+    kind: Literal["api", "portal"] = Field(
+        default="api", description="api: the doors of every protocol; portal: pages and management."
+    )
+    certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM file with the chain; absent: issued by the development CA.",
+    )
+    private_key: str | None = Field(default=None, min_length=1, description="PEM file of its key.")
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not is_host_name(name.removeprefix("*.")):
+            raise ValueError("a host name in lower case, without port")
+        return name
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Domain":
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("certificate and private_key come together or not at all")
+        return self
+
+
+class Limits(Part):
+    """Bounds of one request, for everybody."""
+
+    max_body_bytes: int = Field(
+        default=32 * MEBIBYTE,
+        ge=1024,
+        le=1024 * MEBIBYTE,
+        description="Largest request body; 413 above. Envoy's buffers follow it.",
+    )
+    header_hold_ms: int = Field(
+        default=10_000,
+        ge=0,
+        le=120_000,
+        description="How long a streamed answer's headers wait for its first meaningful event.",
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, le=10, description="Attempts per request, the first included."
+    )
+    connect_timeout_ms: int = Field(
+        default=5_000, ge=100, le=60_000, description="Time to connect to a provider, TLS included."
+    )
+    idle_connection_ms: int = Field(
+        default=60_000,
+        ge=1_000,
+        le=3_600_000,
+        description="An unused upstream connection closes after this.",
+    )
+
+
+class Catalog(Part):
+    """The whole file."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    domains: tuple[Domain, ...] = Field(default=(), description="Host names, each with TLS by SNI.")
+    key_prefix: KeyPrefix = Field(default="sk-", description="What new keys begin with.")
+    accepted_prefixes: tuple[KeyPrefix, ...] = Field(
+        default=(), description="Further prefixes of keys that are still accepted."
+    )
+    credit_refusal_status: Literal[402, 429] = Field(
+        default=402, description="Status of a refusal for lack of credit."
+    )
+    limits: Limits = Field(default_factory=Limits, description="Bounds of one request.")
+    providers: dict[Name, Provider] = Field(
+        default_factory=dict, description="Upstreams by name; one Envoy cluster each."
+    )
+    accounts: dict[Name, Account] = Field(
+        default_factory=dict, description="Credentials at providers, by name."
+    )
+    models: tuple[Model, ...] = Field(default=(), description="What clients may ask for.")
+    groups: dict[Name, Group] = Field(
+        default_factory=dict,
+        description="What keys may use. `default` always exists; undeclared it allows everything.",
+    )
+
+    _left_out: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def left_out(self) -> Mapping[str, tuple[str, ...]]:
+        """Optional accounts that are not there, and the variables that they miss."""
+        return self._left_out
+
+    @property
+    def key_prefixes(self) -> tuple[str, ...]:
+        """Every prefix a key may have, the one of new keys first."""
+        return (self.key_prefix, *self.accepted_prefixes)
+
+    def find_model(self, name: str) -> Model | None:
+        """The model that answers to a name: exact, alias, then the most specific pattern."""
+        return self._index.names.find(name)
+
+    def nearest(self, name: str, groups: GroupNames | None = None) -> str | None:
+        """The most similar model name, for a 404 that helps; with groups, of those they may see."""
+        index = self._index
+        if groups is None:
+            return index.names.nearest(name, lambda _: True)
+        allowed = index.gate.groups(groups)
+        return index.names.nearest(
+            name, lambda known: any(index.gate.allows_model(group, known) for group in allowed)
+        )
+
+    def visible_models(self, groups: GroupNames = (), patterns: GroupNames = ()) -> list[Model]:
+        """Models to list for a key with these groups and own patterns. Do not change the list."""
+        return self._index.gate.visible(groups, patterns)
+
+    def access(
+        self,
+        groups: GroupNames,
+        model: str,
+        endpoint: str,
+        key_models: GroupNames = (),
+        key_endpoints: GroupNames = (),
+    ) -> Access:
+        """Whether a key may ask for this model at this door (a DoorKind), by which group."""
+        return self._index.gate.access(groups, model, endpoint, key_models, key_endpoints)
+
+    def multiplier(self, group: str | None) -> Fraction:
+        """The price multiplier of a group (`Access.group`); 1 for none."""
+        return self._index.gate.multiplier(group)
+
+    def targets(
+        self, model_name: str, surface: Surface, groups: GroupNames | None = None
+    ) -> tuple[Route, ...]:
+        """Routes of a model on a surface, best first; empty: not served there. With groups (empty:
+        `default`), those of the first group that has any; None does not filter. Pass
+        `(Access.group,)`, so that pools and price are of the same group."""
+        index = self._index
+        return index.answers(
+            (model_name, surface, groups), lambda: index.route(model_name, surface, groups)
+        )
+
+    def surfaces_of(self, model: str | Model) -> tuple[Surface, ...]:
+        """The surfaces on which the model is served without translation; by name or itself."""
+        found = self.find_model(model) if isinstance(model, str) else model
+        return self._index.routes.surfaces(found) if found else ()
+
+    def accounts_for(self, target: Target) -> list[Account]:
+        """The accounts that serve a target, as declared."""
+        return self._index.routes.accounts_for(target)
+
+    def price_of(self, subject: Model | Route, asked: str | None = None) -> Price | None:
+        """A route's price; a model's is its own, else that of its first target (lowest tier)."""
+        if isinstance(subject, Route):
+            return subject.price
+        first = min(subject.targets, key=lambda target: target.tier)
+        return self._index.routes.price(subject, first, asked or subject.name)
+
+    def finish(self, left_out: Mapping[str, tuple[str, ...]]) -> None:
+        """Last step of loading: note the accounts left out, and compute what is asked for often."""
+        self._left_out.update(left_out)
+        self._index.warm(self.models)
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> "Catalog":
+        """A copy with some fields changed, and without what was computed from the old ones."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_index", None)
+        return copied
+
+    @cached_property
+    def _index(self) -> "_Parts":
+        return _Parts(
+            self
+        )  # in the instance's dict: pydantic's private attributes are slow to read
+
+
+class _Parts:
+    """What is computed from a catalog once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.names = Names(catalog.models)
+        self.routes = RouteTable(
+            catalog.providers, catalog.accounts, ListPrices(datetime.now(UTC).date())
+        )
+        pools = {model.name: self.routes.pools(model) for model in catalog.models}
+        self.gate = Gate(catalog.groups, catalog.models, self.names, pools)
+        self.answers: Memo[tuple[str, str, GroupNames | None], tuple[Route, ...]] = Memo(
+            MAX_REMEMBERED
+        )
+
+    def warm(self, models: tuple[Model, ...]) -> None:
+        """Build the routes and prices of named models ahead of the first request."""
+        left = ROUTES_AT_LOAD
+        for model in models:
+            for surface in () if model.is_pattern else self.routes.surfaces(model):
+                left -= len(self.routes.routes(model, model.name, surface))
+            if left < 0:
+                return
+
+    def route(
+        self, model_name: str, surface: Surface, groups: GroupNames | None
+    ) -> tuple[Route, ...]:
+        model = self.names.find(model_name)
+        if model is None:
+            return ()
+        routes = self.routes.routes(model, model_name, surface)
+        if groups is None:
+            return routes
+        for group in self.gate.groups(groups):
+            if self.gate.allows_model(group, model_name):
+                own = tuple(r for r in routes if not group.pools or r.pool in group.pools)
+                if own:
+                    return own
+        return ()

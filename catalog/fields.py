@@ -1,0 +1,79 @@
+"""The kinds of value that several parts of the catalog share, and the base of every part.
+
+Every part is frozen, refuses unknown fields and does not convert (an unquoted `1` is no name); only
+decimals and dates are read from text, because that is how they are written.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from catalog.globs import is_pattern
+
+
+class Part(BaseModel):
+    """Base of everything declared: immutable, strict, and its repr shows no secret."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
+    )
+
+
+# A name that goes into Envoy cluster names and statistics, where a dot would separate.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+
+# A model's name: anything a client can send in a path or in JSON, without blanks.
+ModelName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+
+# RFC 9110 token, in lower case as HTTP/2 wants it.
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
+
+Micro = Annotated[
+    Decimal,
+    Field(strict=False, ge=0, le=1_000_000, max_digits=13, decimal_places=6),
+]
+"""A price in US dollars with at most six decimals, so that it is a whole number of
+micro-dollars."""
+
+Multiplier = Annotated[Decimal, Field(strict=False, ge=0, le=1000, decimal_places=6)]
+
+Day = Annotated[date, Field(strict=False)]
+
+
+def _plain(name: str) -> str:
+    if is_pattern(name):
+        raise ValueError("a name without `*`")
+    return name
+
+
+PlainModelName = Annotated[ModelName, AfterValidator(_plain)]
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def is_host_name(text: str) -> bool:
+    """A DNS name in lower case ASCII (write an international name in its xn-- form)."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+# What a pattern asks for, in words: shown to the operator instead of the pattern.
+PATTERN_WORDS = {
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$": "letters, digits, - and _ (at most 63)",
+    r"^[!-~]{1,200}$": "1 to 200 visible ASCII characters, no blanks",
+    r"^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$": "a header name in lower case",
+    r"^[A-Za-z0-9_-]{1,32}$": "1 to 32 letters, digits, - and _",
+    r"^(/[A-Za-z0-9._~%:@+-]+)*$": "empty, or a path like /v1 without a slash at its end",
+}
+
+
+class RateLimits(Part):
+    """Ceilings per minute and at once; absent means none."""
+
+    rpm: int | None = Field(default=None, ge=1, description="Requests per minute.")
+    tpm: int | None = Field(
+        default=None, ge=1, description="Tokens per minute, input and output together."
+    )
+    concurrency: int | None = Field(default=None, ge=1, description="Requests in flight at once.")

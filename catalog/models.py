@@ -1,0 +1,155 @@
+"""Public models, where each is served, and the groups that decide who may use them at which price.
+
+A model's name may contain `*`; then it stands for every name that fits and that no exact model or
+alias takes. In a target, `*` stands for the model's name, or for the asked one where the name is a
+pattern.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from catalog.fields import (
+    Day,
+    Micro,
+    ModelName,
+    Multiplier,
+    Name,
+    Part,
+    PlainModelName,
+    RateLimits,
+)
+from catalog.globs import STAR, is_pattern
+from catalog.surfaces import DoorKind, Kind, Surface
+
+
+class Target(Part):
+    """One place where a model can be had."""
+
+    provider: str = Field(description="Name of a provider.")
+    pool: Name | None = Field(
+        default=None, description="Only the accounts of this pool of the provider."
+    )
+    accounts: tuple[str, ...] = Field(
+        default=(), description="Only these accounts of the provider; not together with pool."
+    )
+    model: ModelName = Field(
+        default=STAR,
+        description="The provider's own name of the model; `*` stands for the public name.",
+    )
+    surfaces: tuple[Surface, ...] = Field(
+        default=(),
+        description="Only these surfaces of the provider; default: all that fit the model.",
+    )
+    tier: int = Field(
+        default=1, ge=1, le=100, description="Lower tiers are used first, higher ones on failure."
+    )
+    weight: int = Field(
+        default=1, ge=0, le=1_000_000, description="Share within the tier; 0 takes no new requests."
+    )
+
+    def upstream_model(self, name: str) -> str:
+        """The provider's name of the model; `name` is the public one, never an alias."""
+        return self.model.replace(STAR, name)
+
+
+class PerMillion(Part):
+    """US dollars per million tokens. Whatever is absent falls back as each line says."""
+
+    input: Micro = Field(description="Fresh input.")
+    output: Micro | None = Field(
+        default=None, description="Output. Default 0 (embeddings have none)."
+    )
+    cache_read: Micro | None = Field(
+        default=None, description="Input read from cache. Default: input."
+    )
+    cache_write_5m: Micro | None = Field(
+        default=None, description="Input written to a five-minute cache. Default: input."
+    )
+    cache_write_1h: Micro | None = Field(
+        default=None,
+        description="Input written to a one-hour cache. Default: cache_write_5m, else input.",
+    )
+    reasoning: Micro | None = Field(default=None, description="Reasoning. Default: output.")
+    image_output: Micro | None = Field(
+        default=None, description="Generated images. Default: output."
+    )
+
+
+class PerThousand(Part):
+    """US dollars per thousand calls."""
+
+    web_searches: Micro = Field(description="Web searches that the provider ran.")
+
+
+class DeclaredPrice(Part):
+    """The operator's own price of a model. It replaces the list price whole."""
+
+    usd_per_million_tokens: PerMillion = Field(description="Token prices.")
+    usd_per_thousand: PerThousand | None = Field(
+        default=None, description="Prices of single calls."
+    )
+
+
+class Model(Part):
+    """A name that clients may ask for."""
+
+    name: ModelName = Field(description="Public name; with `*` it stands for every fitting name.")
+    aliases: tuple[PlainModelName, ...] = Field(
+        default=(), description="Further names of the same model."
+    )
+    kinds: tuple[Kind, ...] = Field(
+        default=("chat",),
+        min_length=1,
+        description="What it does; decides on which surfaces it is served.",
+    )
+    targets: tuple[Target, ...] = Field(min_length=1, description="Where it is served.")
+    display_name: str | None = Field(
+        default=None, description="Name for people, shown in model lists."
+    )
+    owned_by: str | None = Field(default=None, description="Who made it, shown in model lists.")
+    created: Day | None = Field(default=None, description="Release date, YYYY-MM-DD.")
+    context_window: int | None = Field(default=None, ge=1, description="Most tokens in, in all.")
+    max_output_tokens: int | None = Field(default=None, ge=1, description="Most tokens out.")
+    capabilities: dict[str, object] = Field(
+        default_factory=dict, description="Open data for clients: vision, tools, thinking, ..."
+    )
+    price: DeclaredPrice | None = Field(
+        default=None, description="Price instead of the provider's list price."
+    )
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the name stands for many."""
+        return is_pattern(self.name)
+
+
+class Group(Part):
+    """What the keys of a group may use, and at which price. Empty lists allow everything."""
+
+    name: SkipJsonSchema[Name] = Field(description="The key in `groups`.")
+    models: tuple[ModelName, ...] = Field(
+        default=(), description="Patterns of model names; empty: all."
+    )
+    endpoints: tuple[DoorKind, ...] = Field(default=(), description="Doors; empty: all.")
+    pools: tuple[Name, ...] = Field(default=(), description="Pools of accounts; empty: all.")
+    price_multiplier: Multiplier = Field(
+        default=Decimal(1), description="Times the model's price; exact, up to six decimals."
+    )
+    limits: RateLimits = Field(
+        default_factory=RateLimits, description="Ceilings of each key of the group."
+    )
+    passthrough: bool = Field(
+        default=False,
+        description="Never convert: touch nothing but the credential and the model name.",
+    )
+    strict: bool = Field(
+        default=False, description="Refuse a request that cannot be converted without loss."
+    )
+
+    @property
+    def multiplier(self) -> Fraction:
+        """The price multiplier, exactly."""
+        return Fraction(self.price_multiplier)

@@ -1,0 +1,60 @@
+"""Presets: what is known of providers, as data in presets.yaml beside this file.
+
+A provider that names a preset takes from it whatever it does not say itself. Adding a provider that
+speaks a known protocol is a row there and no code.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from catalog.fields import Part
+from catalog.providers import AuthField, EndpointField
+from catalog.reading import read
+from catalog.surfaces import Surface
+
+_FILE = Path(__file__).with_name("presets.yaml")
+
+
+class Preset(Part):
+    """One provider as its own documentation describes it."""
+
+    title: str = Field(min_length=1, description="The provider's name for people.")
+    base_url: str | None = Field(
+        default=None, description="Address; absent where each customer has its own (Azure)."
+    )
+    surfaces: dict[Surface, EndpointField] = Field(
+        min_length=1, description="Surface to base path."
+    )
+    auth: AuthField = Field(description="Key header.")
+    models_path: str | None = Field(
+        default=None, pattern=r"^/", description="Whole path of the model list, after the base URL."
+    )
+    prices: str = Field(description="Provider id in genai-prices; none where nobody charges.")
+    docs: str | None = Field(
+        default=None, pattern=r"^https://", description="The page that says so."
+    )
+    notes: str = Field(default="", description="What to know before using it.")
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """Every preset by name."""
+    return {name: Preset.model_validate(raw) for name, raw in _raw().items()}
+
+
+def with_preset(provider: dict[str, Any]) -> dict[str, Any]:
+    """A provider's raw declaration completed by the preset that it names, if there is such a
+    one."""
+    preset = _raw().get(provider.get("preset", ""))
+    if preset is None:
+        return provider
+    taken = ("base_url", "surfaces", "auth", "prices")
+    return {key: preset[key] for key in taken if preset.get(key) is not None} | provider
+
+
+@cache
+def _raw() -> dict[str, dict[str, Any]]:
+    return read(_FILE.read_text("utf-8")).value

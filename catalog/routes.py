@@ -1,0 +1,189 @@
+"""Where a model can be sent on a surface, with all that the data plane needs, computed once.
+
+A route is one target by one account: cluster, authority, path prefix, key header, price. Routes are
+ordered by tier, then by weight, then as declared. What depends on the account and the surface alone
+(a line) is built at load; routes are built when first asked for and remembered, because a thousand
+models by two hundred accounts would be most of a worker's memory.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from catalog.address import Address, split_url
+from catalog.memo import Memo
+from catalog.models import Model, Target
+from catalog.prices import ListPrices, Price, declared_price
+from catalog.providers import Account, Provider
+from catalog.surfaces import SURFACES, SURFACES_OF_KIND, Surface
+
+MAX_REMEMBERED = 4096  # answers of one cache: (name, surface) pairs; clients choose the names
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One place to send a request. Holds a credential: `auth` and `headers` are kept out of its
+    repr."""
+
+    provider: str
+    account: str
+    pool: str
+    surface: Surface
+    upstream_model: str
+    tier: int
+    weight: int  # target's by account's: the share among the routes of a tier
+    cluster: str  # Envoy cluster
+    authority: str  # host[:port] for :authority
+    tls: bool
+    base: str  # path prefix: the provider's own and the surface's
+    auth: tuple[str, str] | None = field(repr=False)  # lower-case name, value
+    headers: tuple[tuple[str, str], ...] = field(repr=False)  # further static headers
+    price: Price | None = field(repr=False)
+
+    def path(self, rest: str) -> str:
+        """The upstream's path; `rest` follows the version segment: /messages, /chat/completions."""
+        return self.base + rest
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What all routes by one account on one surface share."""
+
+    cluster: str
+    address: Address
+    base: str
+    auth: tuple[str, str] | None = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+class RouteTable:
+    """Answers `routes(model, asked, surface)`; built once per catalog."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        accounts: Mapping[str, Account],
+        list_prices: ListPrices,
+    ) -> None:
+        self._providers = providers
+        self._accounts_of = _by_provider(accounts.values())
+        self._lines = {
+            (account.name, surface): _line(providers[account.provider], account, surface)
+            for account in accounts.values()
+            if account.provider in providers
+            for surface in providers[account.provider].surfaces
+        }
+        self._list_prices = list_prices
+        self._priced_as = {name: self._price_list(provider) for name, provider in providers.items()}
+        self._routes: Memo[tuple[str, Surface], tuple[Route, ...]] = Memo(MAX_REMEMBERED)
+        self._prices: Memo[tuple[str, str], Price | None] = Memo(MAX_REMEMBERED)
+
+    def accounts_for(self, target: Target) -> list[Account]:
+        """The accounts that serve a target, as declared, drained ones (weight 0) included."""
+        accounts = self._accounts_of.get(target.provider, ())
+        if target.accounts:
+            return [account for account in accounts if account.name in target.accounts]
+        if target.pool is not None:
+            return [account for account in accounts if account.pool == target.pool]
+        return list(accounts)
+
+    def surfaces(self, model: Model) -> tuple[Surface, ...]:
+        """The surfaces on which the model has at least one route."""
+        return tuple(s for s in SURFACES if any(True for _ in self._candidates(model, s)))
+
+    def pools(self, model: Model) -> frozenset[str]:
+        """The pools of the accounts that serve the model on any surface."""
+        return frozenset(
+            account.pool for s in SURFACES for _, account in self._candidates(model, s)
+        )
+
+    def routes(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
+        """Every route of the model on the surface, best first; empty when there is none."""
+        name = own_name(model, asked)
+        return self._routes((name, surface), lambda: self._build(model, name, surface))
+
+    def price(self, model: Model, target: Target, asked: str) -> Price | None:
+        """The model's own price, else the list price of the target."""
+        if model.price is not None:
+            return self._prices(("", model.name), lambda: _own_price(model))
+        list_name = self._priced_as.get(target.provider)
+        if list_name is None:
+            return None
+        upstream = target.upstream_model(own_name(model, asked))
+        return self._prices(
+            (list_name, upstream), lambda: self._list_prices.price(list_name, upstream)
+        )
+
+    def _build(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
+        routes = [
+            self._route(model, target, account, asked, surface)
+            for target, account in self._candidates(model, surface)
+        ]
+        return tuple(sorted(routes, key=lambda route: (route.tier, -route.weight)))
+
+    def _candidates(self, model: Model, surface: Surface) -> Iterable[tuple[Target, Account]]:
+        if not any(surface in SURFACES_OF_KIND[kind] for kind in model.kinds):
+            return
+        for target in model.targets:
+            provider = self._providers.get(target.provider)
+            if provider is None or surface not in provider.surfaces or not target.weight:
+                continue
+            if target.surfaces and surface not in target.surfaces:
+                continue
+            for account in self.accounts_for(target):
+                if account.weight:
+                    yield target, account
+
+    def _route(
+        self, model: Model, target: Target, account: Account, asked: str, surface: Surface
+    ) -> Route:
+        line = self._lines[account.name, surface]
+        return Route(
+            provider=target.provider,
+            account=account.name,
+            pool=account.pool,
+            surface=surface,
+            upstream_model=target.upstream_model(asked),
+            tier=target.tier,
+            weight=target.weight * account.weight,
+            cluster=line.cluster,
+            authority=line.address.authority,
+            tls=line.address.tls,
+            base=line.base,
+            auth=line.auth,
+            headers=line.headers,
+            price=self.price(model, target, asked),
+        )
+
+    def _price_list(self, provider: Provider) -> str | None:
+        """Which list prices a provider: the declared one, else the one its address belongs to."""
+        if provider.prices == "none":
+            return None
+        return provider.prices or self._list_prices.recognise(provider.base_url)
+
+
+def own_name(model: Model, asked: str) -> str:
+    """The name that stands for `*` in a target: never an alias, which upstreams have not heard
+    of."""
+    return asked if model.is_pattern else model.name
+
+
+def _own_price(model: Model) -> Price | None:
+    return declared_price(model.price) if model.price else None
+
+
+def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:
+    grouped: dict[str, list[Account]] = {}
+    for account in accounts:
+        grouped.setdefault(account.provider, []).append(account)
+    return {provider: tuple(members) for provider, members in grouped.items()}
+
+
+def _line(provider: Provider, account: Account, surface: Surface) -> _Line:
+    address = split_url(account.base_url) if account.base_url else provider.address
+    return _Line(
+        cluster=account.cluster or provider.cluster,
+        address=address,
+        base=address.prefix + provider.surfaces[surface].base_path,
+        auth=provider.auth_header(account.credential, surface),
+        headers=tuple((n, value.get_secret_value()) for n, value in provider.headers.items()),
+    )

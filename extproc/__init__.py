@@ -1,0 +1,1 @@
+"""One exchange at a time: the data plane, an Envoy external processor."""

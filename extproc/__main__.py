@@ -1,0 +1,86 @@
+"""`python -m extproc`: one worker process."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+
+import structlog
+import uvloop
+from prometheus_client import start_http_server
+
+from catalog import Catalog, CatalogError, CatalogFile
+from extproc.driver import Driver
+from extproc.server import MutualTls, Server, new_request_id
+from extproc.settings import Settings, parse
+from extproc.stores import Stores
+from extproc.telemetry import Telemetry
+from extproc.world import World
+from ledger.ledger import Ledger
+from translators.protocol import discover
+
+RENEW_EVERY_MS = 1_000
+
+log = structlog.get_logger("extproc")
+
+
+async def main(settings: Settings) -> None:
+    catalog_file = CatalogFile(settings.catalog, os.environ)
+    ledger = await Ledger.open(settings.redis_url, settings.sql_url)
+    telemetry = Telemetry()
+
+    def world(catalog: Catalog) -> World:
+        return World(catalog, discover(), settings.worker_id, settings.lease_ms)
+
+    driver = Driver(Stores(ledger), telemetry, world(catalog_file.current), new_request_id)
+    telemetry.in_flight.set_function(lambda: driver.in_flight)
+    server = Server(driver, catalog_file.current.limits.max_body_bytes)
+    bound = [server.listen(address, _tls(settings, address)) for address in settings.listen]
+
+    def reload(catalog: Catalog) -> None:
+        driver.world = world(catalog)
+        log.info("catalog reloaded", models=len(catalog.models))
+
+    def refuse(error: CatalogError) -> None:
+        log.error("catalog refused, the old one stays", problems=error.problems)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await server.start()
+    if settings.metrics:
+        host, _, port = settings.metrics.rpartition(":")
+        start_http_server(int(port), host, telemetry.registry)
+    sys.stdout.write(json.dumps({"listening": bound, "worker": settings.worker_id}) + "\n")
+    sys.stdout.flush()
+    tasks = [
+        asyncio.create_task(catalog_file.watch(reload, refuse, stop)),
+        asyncio.create_task(driver.renew(RENEW_EVERY_MS)),
+    ]
+    await stop.wait()
+    log.info("draining", in_flight=driver.in_flight)
+    await server.drain(settings.grace_s)
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await ledger.close()
+
+
+def _tls(settings: Settings, address: str) -> MutualTls | None:
+    return None if address.startswith("unix:") else settings.tls
+
+
+if __name__ == "__main__":
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    uvloop.run(main(parse()))

@@ -1,0 +1,197 @@
+"""Drives one exchange: reads Envoy's messages, performs actions against the stores, feeds answers
+back.
+
+The exchange decides; this file waits. One coroutine for one gRPC stream; the only other thing
+that runs is the renewal of leases, once a second for all streams of the worker together.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol as TypingProtocol
+
+import structlog
+
+from extproc import wire
+from extproc.exchange.actions import (
+    Action,
+    Admit,
+    Break,
+    Close,
+    HoldHeaders,
+    LookUpKey,
+    LookUpPin,
+    Settle,
+)
+from extproc.exchange.events import (
+    AdmissionDecided,
+    Event,
+    Gone,
+    HoldElapsed,
+    KeyLookedUp,
+    PinLookedUp,
+    Settled,
+    StoreFailed,
+)
+from extproc.exchange.exchange import Exchange
+from extproc.exchange.phases import Phase
+from extproc.stores import Stores
+from extproc.telemetry import Telemetry
+from extproc.world import World
+from ledger.errors import StoreUnavailable
+from ledger.model import Settlement
+
+log = structlog.get_logger("extproc")
+
+
+class Stream(TypingProtocol):
+    """Envoy's side of one gRPC stream. `read` gives None at the end."""
+
+    async def read(self) -> bytes | None: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+
+class Broken(Exception):
+    """End the client's answer with a reset: a clean end would be a lie."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Driver:
+    """All exchanges of one worker."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        telemetry: Telemetry,
+        world: World,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.world = world
+        self._stores = stores
+        self._telemetry = telemetry
+        self._new_id = new_id
+        self._open: dict[int, Exchange] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._open)
+
+    async def run(self, stream: Stream) -> None:
+        """One exchange from its first message to its end. Raises Broken to reset the client."""
+        exchange = Exchange(self.world, self._new_id(), now_ms())
+        self._open[id(exchange)] = exchange
+        try:
+            await self._converse(stream, exchange)
+        finally:
+            del self._open[id(exchange)]
+            if exchange.phase is not Phase.CLOSED:
+                await asyncio.shield(self._leave(stream, exchange))
+
+    async def _converse(self, stream: Stream, exchange: Exchange) -> None:
+        hold: float | None = None
+        while exchange.phase is not Phase.CLOSED:
+            if hold is not None and exchange.phase is Phase.HOLDING:
+                event, hold = await self._read_within(stream, exchange, hold)
+            else:
+                event = _event(await stream.read())
+            held = await self._perform(stream, exchange, exchange.handle(event, now_ms()))
+            if held is not None:
+                hold = time.monotonic() + held / 1000
+        # Envoy ends the stream: if we did, a reset could overtake the last message. What it still
+        # says needs no answer.
+        while await stream.read() is not None:
+            pass
+
+    async def _read_within(
+        self, stream: Stream, exchange: Exchange, deadline: float
+    ) -> tuple[Event, float | None]:
+        """The next event, or HoldElapsed at the deadline. The read goes on across it."""
+        reading = asyncio.ensure_future(stream.read())
+        try:
+            remaining = max(deadline - time.monotonic(), 0)
+            done, _ = await asyncio.wait({reading}, timeout=remaining)
+            if not done:
+                await self._perform(stream, exchange, exchange.handle(HoldElapsed(), now_ms()))
+            return _event(await reading), deadline if done else None
+        finally:
+            reading.cancel()
+
+    async def _perform(
+        self, stream: Stream, exchange: Exchange, actions: list[Action]
+    ) -> int | None:
+        """Do what was decided, and whatever follows from the answers. Gives a hold time, if any."""
+        hold_ms = None
+        for action in actions:
+            match action:
+                case HoldHeaders():
+                    hold_ms = action.hold_ms
+                case Close():
+                    pass
+                case Break():
+                    raise Broken
+                case LookUpKey() | LookUpPin() | Admit() | Settle():
+                    answer = await self._ask(action)
+                    await self._perform(stream, exchange, exchange.handle(answer, now_ms()))
+                case _:
+                    await stream.write(wire.write(action))
+        return hold_ms
+
+    async def _ask(self, action: LookUpKey | LookUpPin | Admit | Settle) -> Event:
+        stores = self._stores
+        try:
+            match action:
+                case LookUpKey():
+                    return KeyLookedUp(await stores.key_facts(action.handle, now_ms()))
+                case LookUpPin():
+                    account = await stores.pinned(action.shard, action.customer_id, action.subject)
+                    return PinLookedUp(account)
+                case Admit():
+                    return AdmissionDecided(await stores.admit(action.request))
+                case Settle():
+                    self._telemetry.settled(action.record)
+                    settlement = Settlement(action.shard, action.record, self.world.worker_id)
+                    await stores.settle(settlement, action.pin)
+                    return Settled()
+        except StoreUnavailable:
+            self._telemetry.store_failures.inc()
+            log.warning("store unavailable", action=type(action).__name__)
+            # A settlement that could not be written is not the caller's trouble: the lease lapses
+            # and
+            # is settled from its note.
+            return Settled() if isinstance(action, Settle) else StoreFailed()
+
+    async def _leave(self, stream: Stream, exchange: Exchange) -> None:
+        """The stream ended under us (cancelled, broken): settle what was produced."""
+        actions = exchange.handle(Gone(), now_ms())
+        asked = [a for a in actions if isinstance(a, Settle)]
+        for action in asked:
+            exchange.handle(await self._ask(action), now_ms())
+
+    async def renew(self, every_ms: int) -> None:
+        """Signs of life for every open lease, for ever: each once a third of the lease's time."""
+        renewed: dict[int, int] = {}
+        while True:
+            await asyncio.sleep(every_ms / 1000)
+            now = now_ms()
+            due_ms = self.world.lease_ms // 3
+            renewed = {key: at for key, at in renewed.items() if key in self._open}
+            for key, exchange in list(self._open.items()):
+                record = exchange.so_far(now)
+                since = renewed.setdefault(key, now)
+                if record is None or now - since < due_ms:
+                    continue
+                renewed[key] = now
+                try:
+                    await self._stores.renew(
+                        exchange.shard, self.world.worker_id, record, now, self.world.lease_ms
+                    )
+                except StoreUnavailable:
+                    log.warning("store unavailable", action="renew")
+
+
+def _event(data: bytes | None) -> Event:
+    return Gone() if data is None else wire.read(data)

@@ -1,0 +1,121 @@
+"""What an exchange asks for. The union is closed: the driver and the wire must each know every one.
+
+The first group is said to Envoy, in order; the second is asked of the driver, which answers with
+an event.
+"""
+
+from dataclasses import dataclass
+
+from ledger.keys import KeyHandle
+from ledger.model import AdmissionRequest, UsageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRequest:
+    """Go on and read the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendUpstream:
+    """The request as the upstream gets it. Header values replace what was there."""
+
+    set_headers: dict[str, str]
+    remove_headers: tuple[str, ...]
+    body: bytes | None  # None: as it came
+    after_body: bool  # False: the request has no body, and this answers its headers
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Our own answer instead of an upstream's."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendHeaders:
+    """The answer's headers towards the client."""
+
+    set_headers: dict[str, str]
+    remove_headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendBody:
+    """Bytes of the answer. `end` closes it."""
+
+    data: bytes
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendTrailers:
+    """Let the trailers pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """End the client's answer with an error: reset the stream, never a clean end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpKey:
+    """Answered by KeyLookedUp."""
+
+    handle: KeyHandle
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpPin:
+    """Which account holds this stored answer? Answered by PinLookedUp."""
+
+    shard: str
+    customer_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Answered by AdmissionDecided."""
+
+    request: AdmissionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class HoldHeaders:
+    """Wake me after this time with HoldElapsed, unless the exchange is over by then."""
+
+    hold_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Close the lease and record; answered by Settled. `pin` remembers who stores the answer."""
+
+    shard: str
+    record: UsageRecord
+    pin: tuple[str, str] | None = None  # (id of the stored answer, account)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing more will come: end the gRPC stream."""
+
+
+Action = (
+    ContinueRequest
+    | SendUpstream
+    | Refuse
+    | SendHeaders
+    | SendBody
+    | SendTrailers
+    | Break
+    | LookUpKey
+    | LookUpPin
+    | Admit
+    | HoldHeaders
+    | Settle
+    | Close
+)

@@ -1,0 +1,97 @@
+"""What the response side must know of an exchange: one small value that can be written down.
+
+It is made when the request goes upstream and never refers to the request side's objects: a later
+release may hand it to another filter, or to another worker.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ledger.model import Outcome, UsageRecord, UsageSource
+from translators.canonical.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One attempt of one request, as decided. All names are plain strings."""
+
+    request_id: str
+    shard: str
+    key_id: str
+    customer_id: str
+    protocol: str  # the caller's dialect
+    upstream_protocol: str
+    endpoint: str
+    model: str  # the public name
+    upstream: str | None
+    account: str | None
+    upstream_model: str | None
+    streamed: bool
+    attempt: int
+    started_at_ms: int
+    last_attempt: bool = True
+    hint: str | None = None
+    billed: bool = True  # token counting and the like cost nothing
+    keeps_answer: bool = False  # a stored answer's account is remembered
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Ticket":
+        return cls(**data)
+
+
+_NOTHING = Usage()
+
+
+def draft(ticket: Ticket) -> UsageRecord:
+    """The record of an exchange of which nothing is known yet but that it began."""
+    return record(ticket, 0, Outcome.LOST)
+
+
+def record(
+    ticket: Ticket,
+    status: int,
+    outcome: Outcome,
+    *,
+    latency_ms: int = 0,
+    ttft_ms: int | None = None,
+    finish: str | None = None,
+    upstream_request_id: str | None = None,
+    usage: Usage | None = None,
+    cost_micro: int | None = None,
+) -> UsageRecord:
+    """What is kept of an exchange, in one go: this is on the hot path."""
+    tokens = usage or _NOTHING
+    return UsageRecord(
+        request_id=ticket.request_id,
+        key_id=ticket.key_id,
+        customer_id=ticket.customer_id,
+        protocol=ticket.protocol,
+        endpoint=ticket.endpoint,
+        model=ticket.model,
+        upstream=ticket.upstream,
+        account=ticket.account,
+        upstream_model=ticket.upstream_model,
+        upstream_request_id=upstream_request_id,
+        status=status,
+        outcome=outcome,
+        finish=finish,
+        streamed=ticket.streamed,
+        attempts=ticket.attempt,
+        started_at_ms=ticket.started_at_ms,
+        latency_ms=latency_ms,
+        ttft_ms=ttft_ms,
+        input_tokens=tokens.input_tokens,
+        cache_read_tokens=tokens.cache_read_tokens,
+        cache_write_5m_tokens=tokens.cache_write_5m_tokens,
+        cache_write_1h_tokens=tokens.cache_write_1h_tokens,
+        output_tokens=tokens.output_tokens,
+        reasoning_tokens=tokens.reasoning_tokens,
+        image_output_tokens=tokens.image_output_tokens,
+        web_searches=tokens.web_searches,
+        cost_micro=cost_micro,
+        usage_source=UsageSource.NONE if usage is None else UsageSource.UPSTREAM,
+    )
+

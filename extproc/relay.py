@@ -1,0 +1,349 @@
+"""The response side of an exchange: hold, collect, relay, and know when it is over.
+
+Three ways through. A stream's headers are held until its first meaningful event (bounded by time
+and size), so that an error before it can still become a proper status or another attempt. A whole
+answer is gathered, so that tokens and cost can be headers. Everything else passes as it comes.
+Bytes are never changed here; the decoder runs alongside.
+
+The usage record is settled before the client can have seen the end: at the protocol's terminal
+marker, or with the last byte, whichever comes first.
+"""
+
+from typing import NamedTuple
+
+from extproc import failures, replies
+from extproc.exchange.actions import (
+    Action,
+    Close,
+    HoldHeaders,
+    Refuse,
+    SendBody,
+    SendHeaders,
+    SendTrailers,
+    Settle,
+)
+from extproc.exchange.phases import Signal
+from extproc.exchange.ticket import Ticket, record
+from extproc.meter import Meter
+from extproc.tariff import Tariff
+from extproc.world import World
+from ledger.model import Outcome, UsageRecord
+from translators.canonical.failure import Failure, Kind
+from translators.protocol import NotUnderstood, StreamDecoder
+
+HELD_LIMIT = 256 * 1024  # bytes of a stream held back: far above any opening without content
+COLLECTED_LIMIT = (
+    64 * 1024 * 1024
+)  # bytes of a whole answer: images in base64 fit, memory stays bounded
+ERROR_LIMIT = 1024 * 1024  # bytes of an upstream's error: more is not an error message
+
+
+class Step(NamedTuple):
+    """What was decided, and what is to be done now."""
+
+    signal: Signal
+    actions: list[Action]
+
+
+_MORE = Step(Signal.MORE, [])
+
+
+class Relay:
+    """One attempt's answer on its way to the client."""
+
+    __slots__ = (
+        "_after_settlement",
+        "_body",
+        "_decoder",
+        "_error_status",
+        "_headers",
+        "_kept",
+        "_released",
+        "_size",
+        "_tariff",
+        "_upstream_request_id",
+        "_whole",
+        "_world",
+        "meter",
+        "ticket",
+    )
+
+    def __init__(self, world: World, ticket: Ticket, tariff: Tariff) -> None:
+        self.ticket = ticket
+        self._tariff = tariff
+        self.meter = Meter()
+        self._world = world
+        self._decoder: StreamDecoder | None = None
+        self._headers: dict[str, str] = {}
+        self._kept: tuple[str, ...] = ()
+        self._body: list[bytes] = []
+        self._size = 0
+        self._whole = False
+        self._error_status: int | None = None
+        self._released = False
+        self._upstream_request_id: str | None = None
+        self._after_settlement: list[Action] = []
+
+    # ------------------------------------------------------------------ phase SENT
+
+    def opened(self, headers: dict[str, str], end: bool, now_ms: int) -> Step:
+        """The upstream's headers have come (or Envoy's, where no upstream answered)."""
+        status = int(headers.get(":status", "502"))
+        self._kept = replies.kept_from_client(headers)
+        self._upstream_request_id = headers.get("request-id") or headers.get("x-request-id")
+        if flags := headers.get("x-clavis-local"):
+            return self._fail(failures.local(flags), now_ms, bodiless=end)
+        self._headers = headers
+        if end:
+            return self._bodiless(status, now_ms)
+        if status >= 400:
+            self._error_status = status
+            return Step(Signal.ANSWER_BEGAN, [])
+        kind = headers.get("content-type", "")
+        if kind.startswith("text/event-stream") or (
+            self.ticket.streamed and kind.startswith("application/json")
+        ):
+            protocol = self._world.protocol(self.ticket.upstream_protocol)
+            self._decoder = protocol.stream_decoder(kind)
+            hold_ms = self._world.catalog.limits.header_hold_ms
+            return Step(Signal.STREAM_BEGAN, [HoldHeaders(hold_ms)])
+        self._whole = True
+        return Step(Signal.ANSWER_BEGAN, [])
+
+    def _bodiless(self, status: int, now_ms: int) -> Step:
+        if status < 400 or failures.is_verbatim(status):
+            outcome = Outcome.COMPLETED if status < 400 else Outcome.FAILED
+            return self._settle(status, outcome, now_ms, [self._send_headers({}), Close()])
+        failure = Failure(Kind.UPSTREAM, "The upstream answered without saying why.", status=status)
+        return self._fail(failure, now_ms, bodiless=True)
+
+    # ------------------------------------------------------------------ phase HOLDING
+
+    def holding(self, data: bytes, end: bool, now_ms: int) -> Step:
+        """A stream's bytes before anything meaningful was seen."""
+        self._observe(data, end, now_ms)
+        meter = self.meter
+        if meter.failure is not None and not meter.generated:
+            return self._fail(meter.failure, now_ms)
+        if meter.truncated and not meter.generated:
+            return self._fail(failures.truncated(), now_ms)
+        self._body.append(data)
+        self._size += len(data)
+        if end or meter.ended:
+            return self._ended(self._take_body(), end, now_ms, headers=True)
+        if meter.generated or self._size > HELD_LIMIT:
+            return self.release()
+        return _MORE
+
+    def release(self) -> Step:
+        """Send what was held, headers first."""
+        self._released = True
+        actions: list[Action] = [self._send_headers({})]
+        if body := self._take_body():
+            actions.append(SendBody(body, end=False))
+        return Step(Signal.RELEASED, actions)
+
+    # ------------------------------------------------------------------ phase RELAYING
+
+    def relaying(self, data: bytes, end: bool, now_ms: int) -> Step:
+        """Bytes pass as they come."""
+        self._observe(data, end, now_ms)
+        if end or self.meter.ended:
+            return self._ended(data, end, now_ms, headers=False)
+        return Step(Signal.MORE, [SendBody(data, end=False)])
+
+    def _ended(self, data: bytes, end: bool, now_ms: int, *, headers: bool) -> Step:
+        """The terminal marker or the last byte is here: settle, then let the client see it."""
+        last: list[Action] = [self._send_headers({})] if headers else []
+        self._released = True
+        if self.meter.truncated:
+            protocol = self._world.protocol(self.ticket.protocol)
+            data += protocol.render_stream_failure(failures.truncated(), self.ticket.request_id)
+        if data or end:
+            last.append(SendBody(data, end))
+        if end:
+            last.append(Close())
+        status = int(self._headers.get(":status", "200"))
+        return self._settle(status, self._outcome(), now_ms, last)
+
+    def _outcome(self) -> Outcome:
+        if self.meter.truncated:
+            return Outcome.TRUNCATED
+        return Outcome.FAILED if self.meter.failure is not None else Outcome.COMPLETED
+
+    def _observe(self, data: bytes, end: bool, now_ms: int) -> None:
+        if self._decoder is None:
+            return
+        try:
+            events = self._decoder.feed(data) if data else []
+            if end:
+                events = events + self._decoder.close()
+        except NotUnderstood:
+            # What cannot be read still passes; it cannot be metered from here on.
+            self._decoder = None
+            return
+        if events:
+            self.meter.take(events, now_ms - self.ticket.started_at_ms)
+
+    # ------------------------------------------------------------------ phase COLLECTING
+
+    def collecting(self, data: bytes, end: bool, now_ms: int) -> Step:
+        """A whole answer, or an error, is gathered."""
+        self._body.append(data)
+        self._size += len(data)
+        if end:
+            return self._collected(now_ms)
+        if self._error_status is not None and self._size > ERROR_LIMIT:
+            return self._fail(failures.unreadable(), now_ms)
+        if self._size > COLLECTED_LIMIT:
+            return self.release()
+        return _MORE
+
+    def _collected(self, now_ms: int) -> Step:
+        body = self._take_body()
+        if self._error_status is not None:
+            return self._upstream_error(self._error_status, body, now_ms)
+        protocol = self._world.protocol(self.ticket.upstream_protocol)
+        try:
+            events = protocol.decode_response(body)
+        except NotUnderstood:
+            return self._fail(failures.unreadable(), now_ms)
+        self.meter.take(events, now_ms - self.ticket.started_at_ms)
+        failure = self.meter.failure
+        if (
+            failure is not None
+            and not self.ticket.last_attempt
+            and failures.is_retriable(failure.http_status, failure.kind)
+        ):
+            return self._fail(failure, now_ms)
+        status = int(self._headers[":status"])
+        kept = self._record(status, self._outcome(), now_ms)
+        headers = self._send_headers(replies.figures(kept))
+        return self._settle_record(kept, [headers, SendBody(body, end=True), Close()])
+
+    def _upstream_error(self, status: int, body: bytes, now_ms: int) -> Step:
+        protocol = self._world.protocol(self.ticket.upstream_protocol)
+        failure = protocol.decode_failure(status, self._headers, body)
+        retriable = failures.is_retriable(status, failure.kind)
+        if retriable and not self.ticket.last_attempt:
+            return self._fail(failure, now_ms)
+        same = self.ticket.protocol == self.ticket.upstream_protocol
+        if same and failures.is_verbatim(status) and not _is_ours(failure):
+            last: list[Action] = [self._send_headers({}), SendBody(body, end=True), Close()]
+            return self._settle(status, Outcome.FAILED, now_ms, last)
+        return self._fail(failure, now_ms)
+
+    # ------------------------------------------------------------------ ends
+
+    def _fail(self, failure: Failure, now_ms: int, *, bodiless: bool = False) -> Step:
+        """Failed before the client saw anything: another attempt, or the caller's dialect."""
+        seen = failures.for_caller(failure, self.ticket.protocol)
+        extra = replies.answered(self.ticket)
+        protocol = self._world.protocol(self.ticket.protocol)
+        retriable = failures.is_retriable(failure.http_status, failure.kind)
+        retry = retriable and not self.ticket.last_attempt
+        if retry:
+            extra["x-clavis-retry"] = "upstream"
+        status, headers, body = replies.refusal(seen, protocol, self.ticket.request_id, extra)
+        actions = self._replace_answer(status, headers, body, bodiless)
+        if retry:
+            return Step(Signal.RETRY, actions)
+        self.meter.failure = failure
+        return self._settle(status, Outcome.FAILED, now_ms, actions)
+
+    def _replace_answer(
+        self, status: int, headers: dict[str, str], body: bytes, bodiless: bool
+    ) -> list[Action]:
+        if bodiless:
+            return [Refuse(status, headers, body), Close()]
+        set_headers = {":status": str(status), **headers}
+        removed = ("content-length", "content-encoding", "transfer-encoding", *self._kept)
+        removed = tuple(name for name in removed if name not in set_headers)
+        return [SendHeaders(set_headers, removed), SendBody(body, end=True), Close()]
+
+    def abandoned(self, now_ms: int) -> Step:
+        """Envoy closed the stream: nobody is there to answer, but what was produced is recorded."""
+        return self._settle(499, Outcome.ABANDONED, now_ms, [Close()], Signal.ABANDONED)
+
+    def finishing(self, data: bytes, end: bool) -> Step:
+        """After settlement: what is left passes."""
+        if not end:
+            return Step(Signal.MORE, [SendBody(data, end=False)])
+        return Step(Signal.ENDED, [SendBody(data, end=True), Close()])
+
+    def with_trailers(self) -> None:
+        """The upstream ended with trailers: what was to close the answer comes before them."""
+        rewritten: list[Action] = []
+        for action in self._after_settlement:
+            if isinstance(action, SendBody) and action.end:
+                if action.data:
+                    rewritten.append(SendBody(action.data, end=False))
+                rewritten.append(SendTrailers())
+            else:
+                rewritten.append(action)
+        self._after_settlement = rewritten
+
+    def settled(self) -> Step:
+        """The record is safe: say the rest."""
+        actions, self._after_settlement = self._after_settlement, []
+        closed = any(isinstance(action, Close) for action in actions)
+        return Step(Signal.SETTLED if closed else Signal.RECORDED, actions)
+
+    # ------------------------------------------------------------------ the record
+
+    def _settle(
+        self,
+        status: int,
+        outcome: Outcome,
+        now_ms: int,
+        last: list[Action],
+        signal: Signal = Signal.ENDED,
+    ) -> Step:
+        return self._settle_record(self._record(status, outcome, now_ms), last, signal)
+
+    def _settle_record(
+        self, kept: UsageRecord, last: list[Action], signal: Signal = Signal.ENDED
+    ) -> Step:
+        self._after_settlement = last
+        ticket = self.ticket
+        pin = None
+        if ticket.keeps_answer and self.meter.answer_id and ticket.account:
+            pin = (self.meter.answer_id, ticket.account)
+        return Step(signal, [Settle(ticket.shard, kept, pin)])
+
+    def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
+        meter, ticket = self.meter, self.ticket
+        cost = None
+        if meter.usage is not None:
+            cost = self._tariff.cost_micro(meter.usage) if ticket.billed else 0
+        return record(
+            ticket,
+            status,
+            outcome,
+            latency_ms=max(now_ms - ticket.started_at_ms, 0),
+            ttft_ms=meter.ttft_ms,
+            finish=meter.finish.unified.value if meter.finish else None,
+            upstream_request_id=self._upstream_request_id,
+            usage=meter.usage,
+            cost_micro=cost,
+        )
+
+    def so_far(self, now_ms: int) -> UsageRecord:
+        """The record as it would be if this worker died now."""
+        return self._record(0, Outcome.LOST, now_ms)
+
+    def _send_headers(self, extra: dict[str, str]) -> SendHeaders:
+        set_headers = replies.answered(self.ticket)
+        set_headers.update(extra)
+        removed = tuple(name for name in self._kept if name not in set_headers)
+        return SendHeaders(set_headers, removed)
+
+    def _take_body(self) -> bytes:
+        body = b"".join(self._body)
+        self._body.clear()
+        self._size = 0
+        return body
+
+
+def _is_ours(failure: Failure) -> bool:
+    return failure.kind in (Kind.AUTHENTICATION, Kind.CREDIT, Kind.PERMISSION)

@@ -1,0 +1,112 @@
+"""Where a request goes: the public model's targets, ordered for this request, one for each attempt.
+
+The order is the tiers', and within a tier a weighted shuffle seeded by the request id: every
+worker computes the same order without asking anybody, so that a retry that lands elsewhere takes
+the next target.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from translators.canonical.failure import Failure, Kind
+
+if TYPE_CHECKING:
+    from catalog import Catalog, Route
+    from extproc.doors import Door
+    from ledger.model import KeyFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Routes in the order of the attempts, and the group whose price multiplier applies."""
+
+    routes: "tuple[Route, ...]"
+    group: str | None
+
+
+def choose(
+    catalog: "Catalog",
+    facts: "KeyFacts",
+    model: str,
+    door: "Door",
+    request_id: str,
+    account: str | None = None,
+) -> "Chosen | Failure":
+    """The targets in the order of the attempts, or the failure that says why there is none.
+
+    `account` pins the request to the account that holds a stored answer.
+    """
+    assert door.surface is not None
+    if catalog.find_model(model) is None:
+        return _unknown(catalog, facts, model)
+    access = catalog.access(facts.groups, model, door.gate, facts.models, facts.endpoints)
+    if not access.allowed:
+        return Failure(Kind.PERMISSION, _sentence(access.reason or f"this key may not use {model}"))
+    routes = catalog.targets(model, door.surface, facts.groups)
+    if account is not None:
+        routes = tuple(route for route in routes if route.account == account)
+    if not routes:
+        return _not_spoken(catalog, model)
+    return Chosen(tuple(_ordered(routes, request_id)), access.group)
+
+
+def _ordered(routes: "Sequence[Route]", seed: str) -> "list[Route]":
+    if len(routes) == 1:
+        return list(routes)
+    dice = random.Random(seed)
+    # Efraimidis and Spirakis: the order of u^(1/w) is a weighted draw without replacement.
+    return sorted(routes, key=lambda r: (r.tier, -(dice.random() ** (1 / max(r.weight, 1e-9)))))
+
+
+def _unknown(catalog: "Catalog", facts: "KeyFacts", model: str) -> Failure:
+    nearest = catalog.nearest(model, facts.groups)
+    advice = f" Did you mean {nearest}?" if nearest else " See GET /v1/models."
+    return Failure(
+        Kind.NOT_FOUND,
+        f"The model {_shown(model)} is not available here.{advice}",
+        code="model_not_found",
+        param="model",
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+_PATHS = {
+    "anthropic": "POST /v1/messages",
+    "openai_chat": "POST /v1/chat/completions",
+    "openai_responses": "POST /v1/responses",
+    "gemini": "POST /v1beta/models/{model}:generateContent",
+    "openai_images": "POST /v1/images/generations",
+    "openai_embeddings": "POST /v1/embeddings",
+    "gemini_embeddings": "POST /v1beta/models/{model}:embedContent",
+}
+
+
+def _not_spoken(catalog: "Catalog", model: str) -> Failure:
+    spoken = [_PATHS[s] for s in catalog.surfaces_of(model) if s in _PATHS]
+    where = f" It is served at {', '.join(spoken)}." if spoken else ""
+    return Failure(
+        Kind.INVALID_REQUEST,
+        f"The model {_shown(model)} is not served at this endpoint.{where}",
+        code="unsupported_endpoint",
+        param="model",
+    )
+
+
+def _shown(model: str) -> str:
+    """A caller's text inside our message: bounded, and quoted so that it reads as theirs."""
+    return repr(model if len(model) <= 80 else f"{model[:80]}…")
+
+
+def by_account(catalog: "Catalog", account: str, door: "Door") -> "Chosen | Failure":
+    """The one route to the account that holds a stored answer."""
+    assert door.surface is not None
+    for model in catalog.models:
+        for route in catalog.targets(model.name, door.surface):
+            if route.account == account:
+                return Chosen((route,), None)
+    return Failure(Kind.NOT_FOUND, "The upstream that stored this response is no longer here.")

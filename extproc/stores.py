@@ -1,0 +1,80 @@
+"""What the data plane asks of the ledger, and the little it remembers itself.
+
+Key facts are remembered for a short while, only to refuse an unknown key before the body is read;
+admission reads them anew in Redis, so a key disabled anywhere is refused by the very next
+admission.
+"""
+
+from collections import OrderedDict
+
+from ledger.keys import KeyHandle
+from ledger.ledger import Ledger
+from ledger.model import Admission, AdmissionRequest, KeyFacts, Settlement, UsageRecord
+from ledger.records import encode_record
+from ledger.store.pins import Pins
+
+KNOWN_LIMIT = 10_000  # keys remembered by one worker: a few megabytes
+KNOWN_MS = 10_000  # a disabled key may have its body read for this long; it is refused all the same
+PIN_SECONDS = 30 * 24 * 3600  # how long OpenAI keeps a stored response
+
+
+class Stores:
+    """The ledger as one worker sees it. Raises StoreUnavailable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._pins = Pins(ledger.hot.wire)
+        self._known: OrderedDict[str, tuple[int, KeyFacts]] = OrderedDict()
+
+    async def key_facts(self, handle: KeyHandle, now_ms: int) -> KeyFacts | None:
+        """Facts of a key, at most KNOWN_MS old. None: nobody knows it."""
+        found = self._known.get(handle.key_hash)
+        if found is not None and now_ms - found[0] < KNOWN_MS:
+            return found[1]
+        facts = await self._ledger.authenticate(handle, now_ms)
+        if facts is None:
+            self._known.pop(handle.key_hash, None)
+            return None
+        self._remember(handle.key_hash, facts, now_ms)
+        return facts
+
+    def _remember(self, key_hash: str, facts: KeyFacts, now_ms: int) -> None:
+        self._known[key_hash] = (now_ms, facts)
+        self._known.move_to_end(key_hash)
+        if len(self._known) > KNOWN_LIMIT:
+            self._known.popitem(last=False)
+
+    async def admit(self, request: AdmissionRequest) -> Admission:
+        """The hot store's decision, with the facts it decided on."""
+        admission = await self._ledger.hot.admit(request)
+        if admission.facts is not None:
+            self._remember(request.key_hash, admission.facts, request.now_ms)
+        else:
+            self._known.pop(request.key_hash, None)
+        return admission
+
+    async def settle(self, settlement: Settlement, pin: tuple[str, str] | None) -> None:
+        """Records the exchange once; a stored answer's account is remembered beside it."""
+        if pin is not None:
+            subject, account = pin
+            customer = settlement.record.customer_id
+            await self._pins.put(settlement.shard, customer, subject, account, PIN_SECONDS)
+        await self._ledger.hot.settle(settlement)
+
+    async def pinned(self, shard: str, customer_id: str, subject: str) -> str | None:
+        """The account that holds a customer's stored answer."""
+        return await self._pins.get(shard, customer_id, subject)
+
+    async def renew(
+        self, shard: str, worker_id: str, record: UsageRecord, now_ms: int, lease_ms: int
+    ) -> None:
+        """A sign of life with what was metered so far."""
+        await self._ledger.hot.renew(
+            record.request_id,
+            shard,
+            worker_id,
+            now_ms,
+            lease_ms,
+            encode_record(record),
+            record.attempts,
+        )

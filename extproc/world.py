@@ -1,0 +1,27 @@
+"""What an exchange may look at: one immutable snapshot, replaced when the catalog reloads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from translators.protocol import Protocol
+
+if TYPE_CHECKING:
+    from catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`lease_ms` is how long a hold outlives the last sign of life of its worker."""
+
+    catalog: "Catalog"
+    protocols: Mapping[str, Protocol]
+    worker_id: str
+    lease_ms: int = 30_000
+
+    @property
+    def key_prefixes(self) -> tuple[str, ...]:
+        return self.catalog.key_prefixes
+
+    def protocol(self, name: str) -> Protocol:
+        return self.protocols[name]

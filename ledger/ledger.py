@@ -1,0 +1,154 @@
+"""Both stores together: what the data plane, the portal and the command line use.
+
+Strategy: SQL first, then Redis. A change is true once SQL has it; Redis is told at once, and every
+admission reads Redis, so that a disabled key is refused by the very next request anywhere. Should
+Redis be away in between, the change stands, the caller is told, and the writer publishes it later.
+
+Rules: - A key that Redis does not know is looked up in SQL and put back. Puts carry the key's
+version, so a slow one never undoes a change. - A hash that SQL does not know either is remembered
+here for a moment, bounded: whoever invents keys costs one query each, not one per request. A key
+made later has another hash.
+- Somebody else's request id is answered like one that never was.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from ledger.errors import StoreUnavailable
+from ledger.keys import KeyHandle
+from ledger.model import Customer, KeyFacts, KeyRow, KeySpec, UsageRecord
+from ledger.store.hot import HotStore
+from ledger.store.record import Record, facts_of
+
+UNKNOWN_FOR_MS = 5_000  # how long a hash that nobody knows is not asked for again
+MAX_UNKNOWN = 10_000  # hashes remembered as unknown; beyond it all are forgotten
+PUT_TOGETHER = 1_000  # keys sent to Redis in one go while warming up
+
+NewKey = tuple[KeyRow, str]  # the row and the secret, which exists nowhere else
+
+
+class Ledger:
+    """All methods raise StoreUnavailable when a store they need is away."""
+
+    def __init__(self, hot: HotStore, record: Record) -> None:
+        self.hot = hot
+        self.record = record
+        self._unknown: dict[str, int] = {}  # hash: until when, Unix ms
+
+    @classmethod
+    async def open(cls, redis_url: str, sql_url: str, *, migrate: bool = False) -> "Ledger":
+        """Connects at the first use; with `migrate` brings the SQL schema up to date first."""
+        ledger = cls(HotStore.connect(redis_url), Record.connect(sql_url))
+        if migrate:
+            await ledger.record.migrate()
+        return ledger
+
+    async def close(self) -> None:
+        await asyncio.gather(self.hot.close(), self.record.close())
+
+    # -- for every request
+
+    async def authenticate(self, handle: KeyHandle, now_ms: int) -> KeyFacts | None:
+        """The facts of a key, disabled or expired ones too; None: there is no such key."""
+        redis_here = True
+        try:
+            facts = await self.hot.key_facts(handle)
+        except StoreUnavailable:
+            facts, redis_here = None, False
+        if facts is not None:
+            return facts
+        if self._unknown.get(handle.key_hash, 0) > now_ms:
+            return None
+        found = await self.record.facts_by_hash(handle.key_hash)
+        if found is None or found[0] != handle.shard:
+            self._remember_unknown(handle.key_hash, now_ms)
+            return None
+        if redis_here:
+            await self.hot.put_key(handle.shard, handle.key_hash, found[1])
+        return found[1]
+
+    async def usage(self, shard: str, key_id: str, request_id: str) -> UsageRecord | None:
+        """The record of a settled request that this key made."""
+        try:
+            record = await self.hot.recent_usage(shard, request_id)
+        except StoreUnavailable:
+            record = None
+        if record is not None:
+            return record if record.key_id == key_id else None
+        return await self.record.usage(request_id, key_id)
+
+    # -- administration
+
+    async def create_customer(self, name: str, now_ms: int) -> Customer:
+        return await self.record.create_customer(name, now_ms)
+
+    async def customers(self) -> list[Customer]:
+        return await self.record.customers()
+
+    async def create_key(
+        self, customer_id: str, spec: KeySpec, now_ms: int, prefix: str = "sk-"
+    ) -> NewKey:
+        key, secret = await self.record.create_key(customer_id, spec, now_ms, prefix)
+        await self._publish_softly()
+        return key, secret
+
+    async def rotate_key(
+        self, key_id: str, now_ms: int, grace_ms: int = 0, prefix: str = "sk-"
+    ) -> NewKey:
+        """A new secret, shown once; the old one works for `grace_ms` more."""
+        key, secret = await self.record.rotate(key_id, now_ms, grace_ms, prefix)
+        await self._publish_softly()
+        return key, secret
+
+    async def keys(self, customer_id: str | None = None) -> list[KeyRow]:
+        return await self.record.keys(customer_id)
+
+    async def disable_key(self, key_id: str, now_ms: int) -> KeyRow:
+        """Effective with the next admission. StoreUnavailable about Redis: it follows by itself."""
+        return await self._set_disabled(key_id, True, now_ms)
+
+    async def enable_key(self, key_id: str, now_ms: int) -> KeyRow:
+        return await self._set_disabled(key_id, False, now_ms)
+
+    # -- keeping Redis true
+
+    async def publish(self) -> int:
+        """Tells Redis what it has not been told; how many changes. The writer does this always."""
+        changed, gone = await self.record.unpublished()
+        for revocation in gone:
+            await self.hot.drop_key(revocation.shard, revocation.key_hash, revocation.version)
+            await self.record.revoked(revocation)
+        for key in changed:
+            await self._publish_key(key)
+        return len(changed) + len(gone)
+
+    async def warm(self) -> int:
+        """Puts the facts of every key into Redis: after it was emptied, or lost its last second."""
+        all_facts = await self.record.all_facts()
+        for start in range(0, len(all_facts), PUT_TOGETHER):
+            await self._put(all_facts[start : start + PUT_TOGETHER])
+        return len(all_facts)
+
+    async def _set_disabled(self, key_id: str, disabled: bool, now_ms: int) -> KeyRow:
+        key = await self.record.set_disabled(key_id, disabled, now_ms)
+        await self._publish_key(key)
+        return key
+
+    async def _publish_softly(self) -> None:
+        """A new secret must reach its owner even when Redis is away: the writer publishes then."""
+        try:
+            await self.publish()
+        except StoreUnavailable:
+            return
+
+    async def _publish_key(self, key: KeyRow) -> None:
+        await self._put([(key.shard, key_hash, facts) for key_hash, facts in facts_of(key)])
+        await self.record.published(key)
+
+    async def _put(self, facts: Sequence[tuple[str, str, KeyFacts]]) -> None:
+        await asyncio.gather(*(self.hot.put_key(*one) for one in facts))
+
+    def _remember_unknown(self, key_hash: str, now_ms: int) -> None:
+        if len(self._unknown) >= MAX_UNKNOWN:
+            self._unknown.clear()
+        self._unknown[key_hash] = now_ms + UNKNOWN_FOR_MS

@@ -1,0 +1,189 @@
+"""Usage records as bytes (the lease's note, the stream) and as the JSON that callers see.
+
+The bytes are compact JSON with a version. Encoding is on the hot path and does no more than it
+must; decoding happens once per record in the writer. It is strict about types and lets nothing
+reach SQL that SQL would refuse: texts are cut and cleaned, counts brought into range, as a record
+with one absurd figure from an upstream is still worth keeping. Unknown fields are ignored.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from ledger.errors import BadRecord
+from ledger.model import Json, Outcome, UsageRecord, UsageSource
+
+VERSION = 1
+MAX_RECORD_BYTES = 16 * 1024  # a record is about 700; a model name from the wire may be anything
+MAX_TEXT = 256  # longest text of a record: ids and names, never content
+MAX_LOSSES = 64
+MAX_COUNT = 2**53 - 1  # what every reader of JSON holds exactly; no count of ours comes near
+MAX_SMALL = 2**31 - 1  # status and attempts
+MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last that a date can say
+
+_TEXTS = ("request_id", "key_id", "customer_id", "protocol", "endpoint", "model")
+_MAYBE_TEXTS = ("upstream", "account", "upstream_model", "upstream_request_id", "finish")
+_SMALL_COUNTS = ("status", "attempts")
+_COUNTS = ("started_at_ms", "latency_ms")
+_MAYBE_COUNTS = (
+    "ttft_ms",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "image_output_tokens",
+    "web_searches",
+    "cost_micro",
+)
+
+
+def encode_record(record: UsageRecord) -> bytes:
+    """Compact JSON. What JSON cannot carry is replaced, what is too long for a record is cut."""
+    try:
+        body = orjson.dumps(record)
+    except TypeError:  # a lone surrogate in some text, a count beyond 64 bits
+        body = orjson.dumps(_clipped(record))
+    if len(body) > MAX_RECORD_BYTES:
+        body = orjson.dumps(_clipped(record))
+    return b'{"v":%d,%b' % (VERSION, body[1:])
+
+
+def decode_record(data: bytes) -> UsageRecord:
+    """Raises BadRecord for whatever encode_record of this or a compatible version never wrote."""
+    try:
+        raw = orjson.loads(data)
+    except ValueError:
+        raise BadRecord("not JSON") from None
+    if not isinstance(raw, dict) or raw.get("v") != VERSION:
+        raise BadRecord("not a record of a known version")
+    try:
+        values: dict[str, Any] = {name: _text(raw[name]) for name in _TEXTS}
+        values |= {name: _count(raw[name]) for name in _COUNTS}
+        values |= {name: min(_count(raw[name]), MAX_SMALL) for name in _SMALL_COUNTS}
+        values["started_at_ms"] = min(values["started_at_ms"], MAX_TIME_MS)
+        values |= {name: _maybe(raw.get(name), _text) for name in _MAYBE_TEXTS}
+        values |= {name: _maybe(raw.get(name), _count) for name in _MAYBE_COUNTS}
+        return UsageRecord(
+            **values,
+            outcome=Outcome(raw["outcome"]),
+            streamed=_boolean(raw["streamed"]),
+            usage_source=UsageSource(raw.get("usage_source", UsageSource.NONE)),
+            losses=_losses(raw.get("losses", [])),
+        )
+    except KeyError as error:
+        raise BadRecord(f"a record without {error}") from None
+    except (ValueError, TypeError) as error:
+        raise BadRecord(f"a record with a wrong value ({type(error).__name__})") from None
+
+
+def lost(draft: UsageRecord, now_ms: int) -> UsageRecord:
+    """The record of an exchange whose worker died: what was last metered, and that it was lost.
+
+    A draft whose status is not an answer yet (below 100) becomes 500: nobody can know what the
+    client saw.
+    """
+    return replace(
+        draft,
+        outcome=Outcome.LOST,
+        status=draft.status if draft.status >= 100 else 500,
+        latency_ms=max(draft.latency_ms, now_ms - draft.started_at_ms, 0),
+    )
+
+
+def public_usage(record: UsageRecord) -> Json:
+    """What the owner of the key may see of an exchange: never the upstream account.
+
+    Token counts are null where the upstream did not report. `input_tokens` is fresh input only, as
+    the cache counts stand beside it; `output_tokens` is everything generated, reasoning and images
+    included. `cost_micro` is micro-USD.
+    """
+    return {
+        "request_id": record.request_id,
+        "model": record.model,
+        "protocol": record.protocol,
+        "endpoint": record.endpoint,
+        "streamed": record.streamed,
+        "status": record.status,
+        "outcome": record.outcome.value,
+        "finish": record.finish,
+        "input_tokens": record.input_tokens,
+        "output_tokens": total_output(record),
+        "cache_read_input_tokens": record.cache_read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": record.cache_write_5m_tokens,
+            "ephemeral_1h_input_tokens": record.cache_write_1h_tokens,
+        },
+        "reasoning_tokens": record.reasoning_tokens,
+        "web_searches": record.web_searches,
+        "cost_micro": record.cost_micro,
+        "usage_source": record.usage_source.value,
+        "upstream": record.upstream,
+        "attempts": record.attempts,
+        "losses": list(record.losses),
+        "timing": {
+            "started_at": _timestamp(record.started_at_ms),
+            "latency_ms": record.latency_ms,
+            "ttft_ms": record.ttft_ms,
+        },
+    }
+
+
+def total_output(record: UsageRecord) -> int | None:
+    """Everything generated; None when the upstream reported none of it."""
+    parts = (record.output_tokens, record.reasoning_tokens, record.image_output_tokens)
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+def _timestamp(at_ms: int) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def _clipped(record: UsageRecord) -> UsageRecord:
+    changes: dict[str, Any] = {"losses": tuple(map(_clean, record.losses[:MAX_LOSSES]))}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if type(value) is str:  # not the enumerations, which are str too
+            changes[field.name] = _clean(value)
+        elif type(value) is int:  # nor the booleans
+            changes[field.name] = _count(value)
+    return replace(record, **changes)
+
+
+def _clean(text: str) -> str:
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value[:MAX_TEXT].replace("\0", "\ufffd")
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    return max(0, min(value, MAX_COUNT))
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _maybe(value: object, read: Callable[[object], str | int]) -> str | int | None:
+    return None if value is None else read(value)
+
+
+def _losses(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_text(item) for item in value[:MAX_LOSSES])

@@ -1,0 +1,1 @@
+"""The two stores behind the ledger: SQL keeps the record, Redis the hot state."""

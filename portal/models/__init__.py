@@ -1,0 +1,1 @@
+"""The models that a key may use, in the shapes of the three vendors."""

@@ -1,0 +1,1 @@
+"""What people see: the start page and the API's description. No script, nothing from elsewhere."""

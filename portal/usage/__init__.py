@@ -1,0 +1,1 @@
+"""What a key has used: one request, or a period."""

@@ -1,0 +1,228 @@
+"""A whole gateway for tests: `clavis up` as a user runs it, with the simulator as every provider.
+
+Nothing here is a stand-in for a part of ours: real Envoy, real workers, real Redis, real SQL, on
+loopback ports chosen at run time. Everything that was started is stopped, and nothing else.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+BIN = Path(sys.executable).parent
+PATIENCE_S = 60.0
+POLL_S = 0.02
+UPSTREAM_KEY = "sk-upstream-credential-of-the-operator"
+
+CATALOG = """
+version: 1
+domains:
+- {name: api.clavis.localhost}
+- {name: us.clavis.localhost}
+- {name: eu.clavis.localhost}
+- {name: asia.clavis.localhost}
+- {name: probe.clavis.localhost, kind: portal}
+providers:
+  anthropic: {preset: anthropic, base_url: "${SIMULATOR}", prices: anthropic}
+  openai: {preset: openai, base_url: "${SIMULATOR}", prices: openai}
+  google: {preset: google, base_url: "${SIMULATOR}", prices: google}
+  nowhere: {preset: openai, base_url: "http://127.0.0.1:${CLOSED_PORT}", prices: none}
+accounts:
+  anthropic-1: {provider: anthropic, credential: "${UPSTREAM_KEY}"}
+  openai-1: {provider: openai, credential: "${UPSTREAM_KEY}"}
+  google-1: {provider: google, credential: "${UPSTREAM_KEY}"}
+  nowhere-1: {provider: nowhere, credential: "${UPSTREAM_KEY}"}
+  wrong-key: {provider: anthropic, pool: wrong, credential: "not-the-key"}
+models:
+- {name: "claude-*", targets: [{provider: anthropic, pool: default, model: "*"}]}
+- {name: "gpt-*", kinds: [chat], targets: [{provider: openai, model: "*"}]}
+- {name: gpt-image-1, kinds: [image], targets: [{provider: openai}]}
+- {name: "text-embedding-*", kinds: [embedding], targets: [{provider: openai, model: "*"}]}
+- {name: "gemini-*", targets: [{provider: google, model: "*"}]}
+- {name: gemini-embedding-001, kinds: [embedding], targets: [{provider: google}]}
+- name: public-name
+  targets:
+  - {provider: anthropic, pool: default, model: claude-sonnet-4-5}
+  - {provider: openai, model: gpt-5}
+  - {provider: google, model: gemini-2.5-flash}
+- {name: our-key-is-wrong, targets: [{provider: anthropic, pool: wrong, model: claude-haiku-4-5}]}
+- {name: unreachable, targets: [{provider: nowhere, model: gpt-5}]}
+- name: second-saves
+  targets:
+  - {provider: nowhere, model: gpt-5, tier: 1}
+  - {provider: openai, model: gpt-5, tier: 2}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Waits for a condition to give something true, and gives that."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        with suppress(httpx.TransportError, OSError):
+            if found := condition():
+                return found
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
+        time.sleep(POLL_S)
+
+
+@dataclass
+class Simulator:
+    """The scripted upstream, as a process."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+    def received(self) -> list[dict[str, Any]]:
+        """What it was asked, oldest first."""
+        answer = httpx.get(f"{self.url}/_sim/requests").json()
+        found: list[dict[str, Any]] = answer["requests"] if isinstance(answer, dict) else answer
+        return found
+
+    def forget(self) -> None:
+        httpx.delete(f"{self.url}/_sim/requests")
+
+
+@contextmanager
+def simulator() -> Iterator[Simulator]:
+    argv = [sys.executable, "-m", "simulator", "--host", "127.0.0.1", "--port", "0"]
+    process = subprocess.Popen(
+        [*argv, "--api-key", UPSTREAM_KEY], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        yield Simulator(url.rstrip("/"), process)
+    finally:
+        process.terminate()
+        process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@dataclass
+class Gateway:
+    """A running `clavis up`."""
+
+    data: Path
+    http: str
+    https: str
+    process: "subprocess.Popen[bytes]"
+    simulator: Simulator
+    environment: dict[str, str] = field(repr=False)
+    key: str = field(default="", repr=False)
+
+    @property
+    def ca(self) -> Path:
+        """The development CA's certificate."""
+        return next(path for path in self.data.glob("tls/*.pem") if path.stem == "ca")
+
+    @property
+    def catalog(self) -> Path:
+        return self.data.parent / "catalog.yaml"
+
+    def clavis(self, *arguments: str) -> Any:
+        """Runs a command of the CLI on this gateway's stores; gives its JSON."""
+        done = subprocess.run(
+            [str(BIN / "clavis"), *arguments, "--json"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def new_key(self, name: str, *flags: str) -> str:
+        made = self.clavis("keys", "create", name, *flags)
+        secret: str = made["secret"]
+        return secret
+
+    def processes(self, word: str) -> list[psutil.Process]:
+        """Processes of this gateway whose command line holds `word`."""
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if any(word in argument for argument in child.cmdline()):
+                    found.append(child)
+        return found
+
+    def usage(self, request_id: str, key: str | None = None) -> dict[str, Any]:
+        """The usage record of a request, as its owner sees it."""
+
+        def look() -> dict[str, Any] | None:
+            answer = httpx.get(
+                f"{self.http}/v1/usage/{request_id}", headers={"x-api-key": key or self.key}
+            )
+            return answer.json() if answer.status_code == 200 else None
+
+        found: dict[str, Any] = until(look, f"the usage of {request_id}", 20)
+        return found
+
+    def log(self) -> str:
+        """Everything that its processes have said."""
+        return (self.data.parent / "log").read_text(errors="replace")
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(60)
+
+
+@contextmanager
+def gateway(directory: Path, upstream: Simulator, **settings: str) -> Iterator[Gateway]:
+    """A gateway of its own in `directory`, with one key. Settings are CLAVIS_... variables."""
+    http, https = free_port(), free_port()
+    (directory / "catalog.yaml").write_text(CATALOG)
+    environment = {
+        **os.environ,
+        "SIMULATOR": upstream.url,
+        "CLOSED_PORT": str(free_port()),
+        "UPSTREAM_KEY": UPSTREAM_KEY,
+        "CLAVIS_DATA_DIR": str(directory / "data"),
+        "CLAVIS_CATALOG": str(directory / "catalog.yaml"),
+        "CLAVIS_HTTP_PORT": str(http),
+        "CLAVIS_HTTPS_PORT": str(https),
+        "CLAVIS_BIND": "127.0.0.1",
+        "CLAVIS_WORKERS": "2",
+        "CLAVIS_CONCURRENCY": "1",
+        **{f"CLAVIS_{name.upper()}": value for name, value in settings.items()},
+    }
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(BIN / "clavis"), "up", "--json"], env=environment, stdout=log, stderr=log
+        )
+    made = Gateway(
+        data=directory / "data",
+        http=f"http://127.0.0.1:{http}",
+        https=f"https://api.clavis.localhost:{https}",
+        process=process,
+        simulator=upstream,
+        environment=environment,
+    )
+    try:
+        until(
+            lambda: process.poll() is not None or httpx.get(f"{made.http}/readyz").is_success,
+            "the gateway",
+        )
+        assert process.poll() is None, made.log()
+        made.key = made.new_key("tests")
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,151 @@
+"""A small world for exchanges: a real catalog, the real protocols, and no process."""
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from catalog import parse
+from extproc.exchange.actions import (
+    Action,
+    Admit,
+    LookUpKey,
+    LookUpPin,
+    SendBody,
+    SendHeaders,
+    Settle,
+)
+from extproc.exchange.events import (
+    AdmissionDecided,
+    Event,
+    KeyLookedUp,
+    PinLookedUp,
+    RequestBody,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+    Settled,
+    StoreFailed,
+)
+from extproc.exchange.exchange import Exchange
+from extproc.world import World
+from ledger.keys import mint
+from ledger.model import Admission, KeyFacts, UsageRecord, Verdict
+from translators.protocol import discover
+
+CATALOG = """
+version: 1
+providers:
+  one: {preset: openai, base_url: "http://127.0.0.1:1", prices: openai}
+  two: {preset: openai, base_url: "http://127.0.0.1:2/two", prices: openai}
+  claude: {preset: anthropic, base_url: "https://anthropic.test", prices: anthropic}
+  google: {preset: google, base_url: "https://google.test"}
+accounts:
+  first: {provider: one, credential: sk-upstream-first}
+  second: {provider: two, credential: sk-upstream-second}
+  anthropic: {provider: claude, credential: sk-upstream-anthropic}
+  google: {provider: google, credential: sk-upstream-google}
+models:
+- {name: gpt-5, targets: [{provider: one}]}
+- name: pair
+  targets: [{provider: one, model: gpt-5, tier: 1}, {provider: two, model: gpt-5, tier: 2}]
+- {name: "claude-*", targets: [{provider: claude, model: "*"}]}
+- {name: gemini-3-pro, targets: [{provider: google}]}
+groups:
+  chatters: {models: ["gpt-*"], endpoints: [chat]}
+"""
+
+SECRET = mint("sk-", "3").secret
+FACTS = KeyFacts(key_id="key_1", customer_id="cus_1", name="a key")
+START_MS = 1_700_000_000_000
+
+
+def world() -> World:
+    return World(parse(CATALOG, {}), discover(), worker_id="w0", lease_ms=30_000)
+
+
+def headers(path: str, method: str = "POST", **more: str) -> dict[str, str]:
+    """Request headers as the edge sends them."""
+    named = {name.replace("_", "-"): value for name, value in more.items()}
+    return {
+        ":method": method,
+        ":path": path,
+        ":authority": "api.test",
+        ":scheme": "http",
+        "x-request-id": "req-1",
+        "x-forwarded-for": "203.0.113.9",
+        "x-forwarded-proto": "http",
+        "content-type": "application/json",
+        "authorization": f"Bearer {SECRET}",
+        **named,
+    }
+
+
+@dataclass
+class Play:
+    """Drives one exchange and answers for the stores, as told."""
+
+    facts: KeyFacts | None = FACTS
+    verdict: Verdict = Verdict.ADMITTED
+    pinned: str | None = None
+    store_fails: bool = False
+    now_ms: int = START_MS
+    said: list[Action] = field(default_factory=list)
+    records: list[UsageRecord] = field(default_factory=list)
+    pins: list[tuple[str, str]] = field(default_factory=list)
+    admitted: list[Admit] = field(default_factory=list)
+    world: World = field(default_factory=world)
+
+    def __post_init__(self) -> None:
+        self.exchange = Exchange(self.world, "fallback-id", self.now_ms)
+
+    def tell(self, event: Event) -> list[Action]:
+        """What is said to Envoy because of `event`, stores answered on the way."""
+        said: list[Action] = []
+        for action in self.exchange.handle(event, self.now_ms):
+            answer = self._answer(action)
+            if answer is None:
+                said.append(action)
+            else:
+                said += self.tell(answer)
+        self.said += said
+        return said
+
+    def _answer(self, action: Action) -> Event | None:
+        match action:
+            case LookUpKey():
+                return StoreFailed() if self.store_fails else KeyLookedUp(self.facts)
+            case LookUpPin():
+                return PinLookedUp(self.pinned)
+            case Admit():
+                self.admitted.append(action)
+                return AdmissionDecided(Admission(self.verdict, self.facts))
+            case Settle():
+                self.records.append(action.record)
+                if action.pin is not None:
+                    self.pins.append(action.pin)
+                return Settled()
+            case _:
+                return None
+
+    def request(self, path: str, body: object = None, **more: str) -> list[Action]:
+        """A whole request. `body` is JSON-able or bytes; None: no body."""
+        said = self.tell(RequestHeaders(headers(path, **more), end=body is None))
+        if body is None:
+            return said
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        return self.tell(RequestBody(data))
+
+    def answer(self, status: int, body: bytes, kind: str = "application/json") -> list[Action]:
+        """A whole upstream answer."""
+        said = self.tell(ResponseHeaders({":status": str(status), "content-type": kind}, False))
+        return said + self.tell(ResponseBody(body, True))
+
+
+def body_of(said: list[Action]) -> bytes:
+    return b"".join(action.data for action in said if isinstance(action, SendBody))
+
+
+def headers_of(said: list[Action]) -> dict[str, str]:
+    found = [action for action in said if isinstance(action, SendHeaders)]
+    assert len(found) == 1
+    return found[0].set_headers

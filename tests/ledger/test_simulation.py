@@ -1,0 +1,188 @@
+"""A seeded simulation of workers that die, retries, repeats and late messages, with an auditor.
+
+Workers run requests through the hot store in small concurrent rounds while the clock ticks: they
+admit, renew, settle, repeat themselves as if a reply was lost, and die at any moment. A dead one's
+request is retried by another one; sometimes the dead one was only slow and goes on acting. Sweeps
+expire what lapses. At the end everything is expired, and the auditor, who saw only the calls and
+their results, checks the stream of records. The seed in the test's name replays a failure.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+import pytest
+
+from ledger.model import Outcome, Settled, UsageRecord, Verdict
+from ledger.records import decode_record, encode_record
+from ledger.store.hot import HotStore
+from tests.ledger.samples import (
+    FACTS,
+    KEY_HASH,
+    LEASE_MS,
+    NOW_MS,
+    SHARD,
+    attempt_of,
+    record_of,
+    settlement_of,
+)
+
+REQUESTS = 60
+MAX_ATTEMPTS = 4
+MAX_RUNNING = 8
+ROUNDS = 150
+SEEDS = range(8)
+
+
+@dataclass(eq=False)
+class Running:
+    """One attempt of one request in one worker."""
+
+    request_id: str
+    worker: str
+    attempt: int
+    zombie: bool = False  # taken for dead, but still acting
+
+
+@dataclass(frozen=True)
+class Known:
+    newest: int
+    settled: bool
+
+
+@dataclass
+class Auditor:
+    """Counts on its own. `newest` is the highest attempt known to be admitted, per request."""
+
+    admitted: set[str] = field(default_factory=set)
+    newest: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def saw_admission(self, run: Running, before: "Known", verdict: Verdict) -> None:
+        if verdict is Verdict.ADMITTED:
+            self.admitted.add(run.request_id)
+            self.newest[run.request_id] = max(self.newest[run.request_id], run.attempt)
+            if before.settled:
+                self.faults.append(f"{run} was admitted although it is settled")
+            if run.attempt < before.newest:
+                self.faults.append(f"{run} was admitted although attempt {before.newest} runs")
+
+    def saw_settlement(self, run: Running, before: "Known", settled: Settled) -> None:
+        if settled is Settled.SETTLED:
+            self.settled[run.request_id] += 1
+            if run.attempt < before.newest:
+                self.faults.append(f"{run} settled although attempt {before.newest} runs")
+
+    def known(self, request_id: str) -> "Known":
+        """To be asked before a call: what is certain to hold while it runs."""
+        return Known(self.newest[request_id], self.settled[request_id] > 0)
+
+    def check(self, records: list[UsageRecord]) -> None:
+        kept = Counter(record.request_id for record in records)
+        assert self.faults == []
+        assert kept == Counter(self.admitted), "exactly one record for each admitted request"
+        lost = {r.request_id for r in records if r.outcome is Outcome.LOST}
+        assert set(self.settled) == self.admitted - lost
+        assert set(self.settled.values()) <= {1}
+
+
+class Simulation:
+    def __init__(self, seed: int, stores: list[HotStore]) -> None:
+        self.dice = random.Random(seed)
+        self.stores = stores
+        self.now_ms = NOW_MS
+        self.auditor = Auditor()
+        self.waiting = [Running(f"req_{n}", "", 1) for n in range(REQUESTS)]
+        self.running: list[Running] = []
+        self.generation = 0
+
+    async def run(self) -> None:
+        for _ in range(ROUNDS):
+            self.now_ms += self.dice.randrange(LEASE_MS // 10)
+            steps = [self.step() for _ in range(self.dice.randrange(1, 12))]
+            await asyncio.gather(*steps)
+        await self.store().expire(self.now_ms + 10 * LEASE_MS)
+        assert await self.store().lapsed(self.now_ms + 10 * LEASE_MS) == []
+
+    def store(self) -> HotStore:
+        return self.dice.choice(self.stores)
+
+    def step(self) -> Awaitable[None]:
+        roll = self.dice.random()
+        if roll < 0.4 and self.waiting and len(self.running) < MAX_RUNNING:
+            return self.begin(self.waiting.pop())  # a retry before anything new
+        if not self.running:
+            return self.sweep(None)
+        run = self.dice.choice(self.running)
+        if roll < 0.55:
+            return self.renew(run)
+        if roll < 0.65:
+            return self.repeat(run)
+        if roll < 0.8:
+            if not run.zombie or self.dice.random() < 0.5:
+                self.running.remove(run)
+            return self.settle(run)
+        if roll < 0.98:
+            return self.die(run)
+        return self.sweep(None)
+
+    async def begin(self, run: Running) -> None:
+        self.generation += 1
+        run.worker = f"w{self.generation % 3}"  # often the same worker as the attempt before
+        if await self.admit(run) is Verdict.ADMITTED:
+            self.running.append(run)
+
+    async def admit(self, run: Running) -> Verdict:
+        """Also later, by somebody who was stuck: it must not bring anything back to life."""
+        request = attempt_of(run.request_id, run.worker, run.attempt, now_ms=self.now_ms)
+        for _ in range(self.dice.choice((1, 1, 2))):
+            before = self.auditor.known(run.request_id)
+            verdict = (await self.store().admit(request)).verdict
+            self.auditor.saw_admission(run, before, verdict)
+        return verdict
+
+    async def repeat(self, run: Running) -> None:
+        await self.admit(run)
+
+    async def renew(self, run: Running) -> None:
+        draft = record_of(run.request_id, attempts=run.attempt, outcome=Outcome.FAILED)
+        note = encode_record(draft)
+        await self.store().renew(
+            run.request_id, SHARD, run.worker, self.now_ms, LEASE_MS, note, run.attempt
+        )
+
+    async def settle(self, run: Running) -> None:
+        settlement = settlement_of(run.request_id, run.worker, run.attempt)
+        for _ in range(self.dice.choice((1, 1, 2))):
+            before = self.auditor.known(run.request_id)
+            settled = await self.store().settle(settlement)
+            self.auditor.saw_settlement(run, before, settled)
+
+    def die(self, run: Running) -> Awaitable[None]:
+        """The edge retries elsewhere; perhaps the worker only seemed dead."""
+        retried = run.attempt < MAX_ATTEMPTS and not run.zombie
+        if retried and self.dice.random() < 0.7:
+            self.waiting.append(Running(run.request_id, "", run.attempt + 1))
+        if not run.zombie or self.dice.random() < 0.8:
+            run.zombie = True
+        else:
+            self.running.remove(run)
+        return self.sweep(run.worker if self.dice.random() < 0.1 else None)
+
+    async def sweep(self, worker: str | None) -> None:
+        await self.store().expire(self.now_ms, worker)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_every_admitted_request_is_recorded_once(redis_url: str, seed: int) -> None:
+    stores = [HotStore.connect(redis_url) for _ in range(4)]
+    await stores[0].put_key(SHARD, KEY_HASH, FACTS)
+    simulation = Simulation(seed, stores)
+    await simulation.run()
+    entries = await stores[0].wire.call("XRANGE", f"{{s{SHARD}}}:stream", "-", "+")
+    simulation.auditor.check([decode_record(fields[1]) for _, fields in entries])
+    for store in stores:
+        await store.close()

@@ -1,0 +1,302 @@
+"""The writer in this process: what is settled is in SQL once, and Redis forgets it only then."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import structlog
+
+from ledger.errors import BadRecord, StoreRefused, StoreUnavailable
+from ledger.keys import KeyHandle
+from ledger.ledger import Ledger
+from ledger.model import KeySpec, Outcome, UsageRecord
+from ledger.store.hot import HotStore
+from ledger.store.record import Record
+from ledger.store.streams import Streams
+from ledger.writer import Settings, Writer
+from tests.ledger.conftest import until
+from tests.ledger.samples import (
+    FACTS,
+    KEY_HASH,
+    NOW_MS,
+    SHARD,
+    attempt_of,
+    record_of,
+    settlement_of,
+)
+
+CONSUMER = "writer-a"
+STREAM = f"{{s{SHARD}}}:stream"
+
+
+@pytest.fixture
+async def ledger(redis_url: str, sql_url: str) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(redis_url, sql_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def streams(redis_url: str) -> AsyncIterator[Streams]:
+    """What the writer would see, under its own name."""
+    opened = Streams(redis_url, CONSUMER, block_ms=10)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def writing(ledger: Ledger, url: str, **settings: int) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    numbers = {"sweep_ms": 20, "block_ms": 20, "claim_idle_ms": 60_000} | settings
+    writer = Writer(Settings(url, "", CONSUMER, **numbers), ledger, stop)
+    running = asyncio.create_task(writer.run())
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+
+
+async def settle_some(hot: HotStore, count: int, name: str = "req") -> list[UsageRecord]:
+    settlements = [settlement_of(f"{name}_{number}") for number in range(count)]
+    await asyncio.gather(*(hot.settle(settlement) for settlement in settlements))
+    return [settlement.record for settlement in settlements]
+
+
+async def written(ledger: Ledger, count: int) -> list[UsageRecord]:
+    """Waits for so many records; gives them all, in the order of their names."""
+
+    async def enough() -> bool:
+        return await count_in(ledger.record) >= count
+
+    await until(enough)
+    found = await ledger.record.usage_of_key("key_1", 0, NOW_MS * 2, 1000)
+    return sorted(found, key=name_of)
+
+
+def name_of(record: UsageRecord) -> tuple[str, int]:
+    name, number = record.request_id.rsplit("_", 1)
+    return name, int(number)
+
+
+async def count_in(record: Record) -> int:
+    try:
+        return await record.usage_count()
+    except StoreRefused:  # not migrated yet
+        return 0
+
+
+async def dead(ledger: Ledger) -> list[bytes]:
+    entries = await ledger.hot.wire.call("XRANGE", f"{{s{SHARD}}}:dead", "-", "+")
+    return [fields[1] for _, fields in entries]
+
+
+async def test_what_is_settled_is_in_sql_and_the_streams_are_empty(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    before = await settle_some(ledger.hot, 20, "before")
+    async with writing(ledger, redis_url):
+        assert await written(ledger, 20) == before
+        during = await settle_some(ledger.hot, 20, "during")
+        assert await written(ledger, 40) == before + during
+    assert await streams.backlog() == 0
+    assert await streams.read_own(100) == []
+
+
+async def test_the_order_to_stop_finds_everything_written(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    await ledger.record.migrate()
+    async with writing(ledger, redis_url):
+        await settle_some(ledger.hot, 700)
+    assert await ledger.record.usage_count() == 700
+    assert await streams.backlog() == 0
+
+
+async def test_an_unreadable_entry_is_put_aside_and_logged_without_content(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    await ledger.hot.wire.call("XADD", STREAM, "*", "record", "a secret, no record")
+    await ledger.hot.wire.call("XADD", STREAM, "*", "another-field", "x")
+    good = await settle_some(ledger.hot, 1)
+    with structlog.testing.capture_logs() as logs:
+        async with writing(ledger, redis_url):
+            assert await written(ledger, 1) == good
+    assert await dead(ledger) == [b"a secret, no record", b""]
+    assert await streams.backlog() == 0
+    assert [entry["event"] for entry in logs].count("record_unreadable") == 2
+    assert "secret" not in repr(logs)
+
+
+async def test_one_record_that_sql_refuses_does_not_hold_up_the_others(
+    ledger: Ledger, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_usage = ledger.record.add_usage
+
+    async def picky(records: Sequence[UsageRecord]) -> int:
+        if any(record.request_id == "req_3" for record in records):
+            raise BadRecord
+        return await add_usage(records)
+
+    monkeypatch.setattr(ledger.record, "add_usage", picky)
+    records = await settle_some(ledger.hot, 6)
+    async with writing(ledger, redis_url):
+        assert await written(ledger, 5) == records[:3] + records[4:]
+    assert len(await dead(ledger)) == 1
+
+
+async def test_what_a_crashed_writer_had_read_is_written_by_its_successor(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    """Once read, once read and committed but not yet retired."""
+    records = await settle_some(ledger.hot, 10)
+    await streams.create_groups()
+    assert len(await streams.read_new(100, block=False)) == 10
+    await ledger.record.migrate()
+    await ledger.record.add_usage(records[:5])
+    async with writing(ledger, redis_url):
+        assert await written(ledger, 10) == records
+    assert await streams.backlog() == 0
+
+
+async def test_what_another_dead_writer_had_read_is_claimed(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    records = await settle_some(ledger.hot, 10)
+    other = Streams(redis_url, "writer-b", block_ms=10)
+    await other.create_groups()
+    assert len(await other.read_new(100, block=False)) == 10
+    await other.close()
+    async with writing(ledger, redis_url, claim_idle_ms=1):
+        assert await written(ledger, 10) == records
+    assert await streams.backlog() == 0
+
+
+async def test_an_entry_that_was_deleted_after_being_read_holds_nothing_up(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    await settle_some(ledger.hot, 1, "deleted")
+    await streams.create_groups()
+    [entry] = await streams.read_new(100, block=False)
+    await ledger.hot.wire.call("XDEL", STREAM, entry.id)
+    records = await settle_some(ledger.hot, 2)
+    async with writing(ledger, redis_url):
+        assert await written(ledger, 2) == records
+    assert await ledger.hot.wire.call("XPENDING", STREAM, "writers") == [0, None, None, None]
+
+
+async def test_sql_that_is_away_is_waited_for(
+    ledger: Ledger, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_usage = ledger.record.add_usage
+    faults = iter(range(3))
+
+    async def flaky(records: Sequence[UsageRecord]) -> int:
+        if records and next(faults, None) is not None:
+            raise StoreUnavailable
+        return await add_usage(records)
+
+    monkeypatch.setattr(ledger.record, "add_usage", flaky)
+    records = await settle_some(ledger.hot, 5)
+    async with writing(ledger, redis_url):
+        assert await written(ledger, 5) == records
+    assert next(faults, None) is None
+
+
+async def test_leases_lapse_although_sql_is_away(
+    ledger: Ledger, redis_url: str, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> int:
+        raise StoreUnavailable
+
+    for name in ("add_usage", "unpublished", "all_facts"):
+        monkeypatch.setattr(ledger.record, name, away)
+    await ledger.hot.put_key(SHARD, KEY_HASH, FACTS)
+    await ledger.hot.admit(attempt_of("req_1"))
+    async with writing(ledger, redis_url):
+
+        async def settled() -> bool:
+            return await ledger.hot.recent_usage(SHARD, "req_1") is not None
+
+        await until(settled)
+    assert await streams.backlog() == 1
+
+
+async def test_a_lapsed_lease_becomes_a_lost_record(ledger: Ledger, redis_url: str) -> None:
+    await ledger.hot.put_key(SHARD, KEY_HASH, FACTS)
+    await ledger.hot.admit(attempt_of("req_1", "dead-worker"))
+    alive = attempt_of("req_2", now_ms=int(time.time() * 1000), lease_ms=600_000)
+    await ledger.hot.admit(alive)
+    async with writing(ledger, redis_url):
+        [record] = await written(ledger, 1)
+    assert (record.request_id, record.outcome) == ("req_1", Outcome.LOST)
+    assert record.account == "dead-worker"
+
+
+async def test_a_redis_that_lost_everything_gets_groups_and_keys_again(
+    ledger: Ledger, redis_url: str
+) -> None:
+    await ledger.record.migrate()
+    customer = await ledger.create_customer("acme", NOW_MS)
+    async with writing(ledger, redis_url):
+        await settle_some(ledger.hot, 3, "before")
+        await written(ledger, 3)
+        await ledger.hot.wire.call("FLUSHALL")
+        await settle_some(ledger.hot, 3, "after")
+        await written(ledger, 6)
+    key, _ = await ledger.create_key(customer.id, KeySpec("ci"), NOW_MS)
+    await ledger.hot.wire.call("FLUSHALL")
+    async with writing(ledger, redis_url):
+
+        async def known() -> bool:
+            return await ledger.hot.key_facts(KeyHandle(key.key_hash, key.shard)) is not None
+
+        await until(known)
+
+
+async def test_changes_that_redis_was_not_told_are_published(
+    ledger: Ledger, redis_url: str
+) -> None:
+    await ledger.record.migrate()
+    customer = await ledger.create_customer("acme", NOW_MS)
+    key, _ = await ledger.create_key(customer.id, KeySpec("ci"), NOW_MS)
+    async with writing(ledger, redis_url):
+        await ledger.record.set_disabled(key.id, True, NOW_MS)
+
+        async def disabled() -> bool:
+            facts = await ledger.hot.key_facts(KeyHandle(key.key_hash, key.shard))
+            return facts is not None and facts.disabled
+
+        await until(disabled)
+
+
+async def test_two_writers_at_once_write_everything_once(
+    ledger: Ledger, redis_url: str, streams: Streams
+) -> None:
+    await ledger.record.migrate()
+    stop = asyncio.Event()
+    writers = [
+        Writer(Settings(redis_url, "", name, 20, 20, claim_idle_ms=1), ledger, stop)
+        for name in ("writer-a", "writer-b")
+    ]
+    running = [asyncio.create_task(writer.run()) for writer in writers]
+    for turn in range(10):
+        await settle_some(ledger.hot, 30, f"turn{turn}")
+    await written(ledger, 300)
+    stop.set()
+    await asyncio.gather(*running)
+    assert await ledger.record.usage_count() == 300
+    assert await streams.backlog() == 0
+
+
+async def test_records_of_all_shards_are_written(ledger: Ledger, redis_url: str) -> None:
+    async with writing(ledger, redis_url):
+        for number in range(32):
+            settlement = settlement_of(f"req_{number}")
+            await ledger.hot.wire.call(
+                "XADD", f"{{s{number}}}:stream", "*", "record", b"{}" if number == 7 else b"[]"
+            )
+            await ledger.hot.settle(settlement)
+        assert await written(ledger, 32) == [record_of(f"req_{n}", account="w0") for n in range(32)]

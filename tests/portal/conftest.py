@@ -1,0 +1,119 @@
+"""A portal with a real Redis, a real SQLite file and a real catalog file, and a clock to turn."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ledger.keys import KeyHandle, parse
+from ledger.ledger import Ledger
+from ledger.model import KeyRow, KeySpec, Settled, Settlement, UsageRecord
+from portal.app import create_app
+from portal.settings import Settings
+from tests.ledger.conftest import redis_url, shared_redis, sqlite_url
+from tests.ledger.samples import record_of
+
+__all__ = ["redis_url", "shared_redis", "sqlite_url"]
+
+CATALOG = Path(__file__).with_name("catalog.yaml").read_text("utf-8")
+ENV = {"ANTHROPIC_API_KEY": "sk-ant-upstream-secret"}
+NOW_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
+LISTED = [  # what the default group sees, in the catalog's order
+    "claude-opus-5-5",
+    "gpt-5-mini",
+    "gemini-3-pro",
+    "meta/llama-4:free",
+    "text-embedding-3-small",
+    "gpt-image-1",
+]
+
+
+@dataclass
+class World:
+    """One portal and what stands behind it."""
+
+    settings: Settings
+    ledger: Ledger
+    app: FastAPI
+    client: httpx.AsyncClient
+    clock: list[int]
+    keys: list[KeyRow] = field(default_factory=list)
+
+    async def key(self, name: str = "development", **spec: Any) -> str:
+        """A new key's secret; its row is the last of `keys`."""
+        if not self.keys:
+            await self.ledger.create_customer("acme", NOW_MS)
+        customer = (await self.ledger.customers())[0]
+        row, secret = await self.ledger.create_key(customer.id, KeySpec(name, **spec), NOW_MS)
+        self.keys.append(row)
+        return secret
+
+    def handle(self, secret: str) -> KeyHandle:
+        found = parse(secret, ("sk-",))
+        assert found is not None
+        return found
+
+    async def get(self, path: str, key: str | None = None, **headers: str) -> httpx.Response:
+        """GET with the key as Bearer; header names are written with underscores."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key is not None:
+            sent["authorization"] = f"Bearer {key}"
+        return await self.client.get(path, headers=sent)
+
+    async def settle(self, request_id: str, key: KeyRow, **changes: Any) -> UsageRecord:
+        """A finished request of the key, in Redis and on its way to SQL."""
+        record = record_of(request_id, key_id=key.id, customer_id=key.customer_id, **changes)
+        settled = await self.ledger.hot.settle(Settlement(key.shard, record, "w0"))
+        assert settled is Settled.SETTLED
+        return record
+
+    async def record(self, request_id: str, key: KeyRow, **changes: Any) -> UsageRecord:
+        """A finished request of the key, in SQL."""
+        record = record_of(request_id, key_id=key.id, customer_id=key.customer_id, **changes)
+        assert await self.ledger.record.add_usage([record]) == 1
+        return record
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(redis_url: str, sqlite_url: str, tmp_path: Path) -> Settings:
+    """Settings of a portal whose catalog file a test may change; its clock stands still."""
+    path = tmp_path / "catalog" / "catalog.yaml"
+    path.parent.mkdir()
+    path.write_text(CATALOG, "utf-8")
+    return Settings(path, redis_url, sqlite_url, clock=lambda: NOW_MS, env=ENV)
+
+
+async def started(app: FastAPI, stack: AsyncExitStack) -> httpx.AsyncClient:
+    """The application with its lifespan, and a client that speaks to it as Envoy would: by a Unix
+    socket, which has no peer address."""
+    await stack.enter_async_context(app.router.lifespan_context(app))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("", 0))
+    return await stack.enter_async_context(
+        httpx.AsyncClient(transport=transport, base_url="http://api.example.com")
+    )
+
+
+@pytest.fixture
+async def world(settings: Settings, stack: AsyncExitStack) -> World:
+    clock = [NOW_MS]
+    settings = Settings(
+        settings.catalog, settings.redis_url, settings.sql_url, clock=lambda: clock[0], env=ENV
+    )
+    ledger = await Ledger.open(settings.redis_url, settings.sql_url, migrate=True)
+    stack.push_async_callback(ledger.close)
+    app = create_app(settings)
+    return World(settings, ledger, app, await started(app, stack), clock)

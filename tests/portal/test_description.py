@@ -1,0 +1,124 @@
+"""The API's own description is valid, complete, and true of the answers."""
+
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from tests.portal.conftest import World
+
+UNDESCRIBED = {"/portal/style.css", "/portal/icon.svg", "/favicon.ico"}  # parts of pages
+
+
+@pytest.fixture
+async def document(world: World) -> dict[str, Any]:
+    answer = await world.get("/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_route_is_described(world: World, document: dict[str, Any]) -> None:
+    routes = {str(each.path_format) for each in iter_route_contexts(world.app.routes)}
+    assert len(routes) > 30
+    assert routes - UNDESCRIBED == set(document["paths"])
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_operation_says_what_it_does_and_answers(document: dict[str, Any]) -> None:
+    ids = set()
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= tags, name
+        assert "422" not in operation["responses"], name
+        ids.add(operation["operationId"])
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description") or parameter["in"] == "path", name
+        for response in operation["responses"].values():
+            assert response["description"] != "Successful Response", name
+            assert "x-request-id" in response["headers"], name
+    assert len(ids) == len(operations(document))
+
+
+def test_doors_name_every_key_form_and_their_refusals(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert set(schemes) == {"x-api-key", "bearer", "x-goog-api-key", "key"}
+    for name, operation in operations(document):
+        if {"Models", "Usage"} & set(operation["tags"]):
+            assert [list(way) for way in operation["security"]] == [[s] for s in schemes], name
+            assert {"401", "403", "503"} <= set(operation["responses"]), name
+        else:
+            assert "security" not in operation, name
+
+
+def test_shapes_have_examples_that_fit_them(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    checked = 0
+    for name, schema in schemas.items():
+        assert schema.get("description"), name
+        for example in schema.get("examples", []):
+            validator(document, name).validate(example)
+            checked += 1
+    assert checked >= 11
+
+
+def validator(document: dict[str, Any], name: str) -> Draft202012Validator:
+    reference = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return Draft202012Validator(reference)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models",
+        "/openai/v1/models/gpt-5-mini",
+        "/api/v1/models?limit=2",
+        "/claude/v1/models/gpt-image-1",
+        "/v1beta/models?pageSize=2",
+        "/gemini/v1/models/gemini-3-pro",
+        "/v1/usage",
+        "/api/v1/usage/req-1",
+        "/healthz",
+        "/readyz",
+        "/v1/models/none",
+        "/api/v1/models/none",
+        "/v1beta/models?pageSize=x",
+        "/api/v1/usage?limit=x",
+        "/gemini/v1beta/usage/none",
+    ],
+)
+async def test_answers_fit_the_description(
+    world: World, document: dict[str, Any], path: str
+) -> None:
+    key = await world.key()
+    await world.settle("req-1", world.keys[0])
+    bare = path.partition("?")[0]
+    template = next(
+        known
+        for known in document["paths"]
+        if known == bare or ("{" in known and bare.startswith(known.partition("{")[0]))
+    )
+    for sent in (key, None):
+        answer = await world.get(path, sent)
+        responses = document["paths"][template]["get"]["responses"]
+        if sent is None and "401" not in responses:
+            continue
+        schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
+        full = {**schema, "components": document["components"]}
+        Draft202012Validator(full).validate(answer.json())

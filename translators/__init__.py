@@ -1,0 +1,1 @@
+"""Pure meaning: the wire protocols and the neutral vocabulary between them. No I/O, no clock."""

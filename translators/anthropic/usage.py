@@ -1,0 +1,75 @@
+"""Token usage of the Messages API, in disjoint buckets.
+
+On the wire `input_tokens` EXCLUDES what was read from and written to the cache; `output_tokens`
+INCLUDES thinking. Writes are split by lifetime in `cache_creation`; `message_delta` gives only
+their sum, so the split of `message_start` is kept and what the sum grew by counts as 5 minutes.
+A stream's figures are cumulative: later ones replace earlier ones key by key, and are never added.
+The one thing that is added: `iterations` of type `compaction`, whose tokens the API bills but does
+not include in the figures above them. `advisor_message` iterations are another model's, at another
+price; they have no bucket here.
+Sources: anthropic 2.11 types.Usage, types.MessageDeltaUsage, types.beta.BetaUsage.
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any
+
+from translators.canonical.usage import Usage
+from translators.fields import count, inner
+
+_NOTHING = Usage()
+
+
+def merge(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """The wire's figures so far. A key that is null later keeps its earlier figure."""
+    return {**earlier, **{key: value for key, value in later.items() if value is not None}}
+
+
+def read_usage(wire: Mapping[str, Any]) -> Usage | None:
+    """The buckets of a `usage` object; None when it says nothing."""
+    usage = _read_one(wire)
+    iterations = wire.get("iterations")
+    for iteration in iterations if isinstance(iterations, list) else ():
+        if isinstance(iteration, dict) and iteration.get("type") == "compaction":
+            usage = _added(usage, _read_one(iteration))
+    return usage if usage != _NOTHING else None
+
+
+def _read_one(wire: Mapping[str, Any]) -> Usage:
+    write_5m, write_1h = _cache_writes(wire)
+    output = count(wire.get("output_tokens"))
+    thinking = count(inner(wire.get("output_tokens_details")).get("thinking_tokens"))
+    if output is not None and thinking is not None:
+        output = max(0, output - thinking)
+    return Usage(
+        input_tokens=count(wire.get("input_tokens")),
+        cache_read_tokens=count(wire.get("cache_read_input_tokens")),
+        cache_write_5m_tokens=write_5m,
+        cache_write_1h_tokens=write_1h,
+        output_tokens=output,
+        reasoning_tokens=thinking,
+        web_searches=count(inner(wire.get("server_tool_use")).get("web_search_requests")),
+    )
+
+
+def _cache_writes(wire: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Cache writes that live 5 minutes and 1 hour."""
+    whole = count(wire.get("cache_creation_input_tokens"))
+    split = inner(wire.get("cache_creation"))
+    write_5m = count(split.get("ephemeral_5m_input_tokens"))
+    write_1h = count(split.get("ephemeral_1h_input_tokens"))
+    if write_5m is None and write_1h is None:
+        return whole, None
+    unsaid = (whole or 0) - (write_5m or 0) - (write_1h or 0)
+    if unsaid > 0:
+        write_5m = (write_5m or 0) + unsaid
+    return write_5m, write_1h
+
+
+def _added(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        *(
+            b if a is None else a if b is None else a + b
+            for a, b in zip(astuple(one), astuple(other), strict=True)
+        )
+    )

@@ -1,0 +1,1 @@
+"""The neutral vocabulary that every protocol is decoded into and encoded from."""

@@ -1,0 +1,24 @@
+"""Gemini generateContent, with the counting of tokens and embeddings."""
+
+from translators.gemini.failure import (
+    decode_failure,
+    failure_headers,
+    render_failure,
+    render_stream_failure,
+)
+from translators.gemini.request import peek, rename_model
+from translators.gemini.response import decode_response
+from translators.gemini.stream import stream_decoder
+from translators.protocol import Protocol
+
+PROTOCOL = Protocol(
+    name="gemini",
+    peek=peek,
+    rename_model=rename_model,
+    decode_response=decode_response,
+    stream_decoder=stream_decoder,
+    decode_failure=decode_failure,
+    render_failure=render_failure,
+    render_stream_failure=render_stream_failure,
+    failure_headers=failure_headers,
+)

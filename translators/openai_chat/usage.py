@@ -1,0 +1,74 @@
+"""Token usage of Chat Completions and embeddings, taken apart into disjoint buckets.
+
+On the wire `prompt_tokens` INCLUDES the tokens read from and written to the cache, and
+`completion_tokens` INCLUDES reasoning. Inside, each token is in one bucket, so both are subtracted,
+never below zero. Some implementers (xAI) leave reasoning out of `completion_tokens`; their
+`total_tokens` gives them away, and nothing is subtracted. Absent is not zero: a figure nobody sent
+is None.
+Sources: openai 3.52 types.CompletionUsage, the prompt caching guide, DeepSeek's and xAI's API
+references.
+"""
+
+from collections.abc import Iterable
+
+from translators.canonical.usage import Usage
+from translators.fields import count, inner
+
+
+def first_count(*candidates: object) -> int | None:
+    """The first candidate that is a count; upstreams differ in where they put the same figure."""
+    for candidate in candidates:
+        if (found := count(candidate)) is not None:
+            return found
+    return None
+
+
+def rest(whole: int | None, parts: Iterable[int | None]) -> int | None:
+    """What is left of an inclusive figure without its parts; never negative, None stays None."""
+    if whole is None:
+        return None
+    return max(0, whole - sum(part or 0 for part in parts))
+
+
+def reasoning_is_apart(
+    total: int | None, given: int | None, written: int | None, reasoning: int | None
+) -> bool:
+    """Whether the output figure leaves reasoning out: then the total is more than both figures."""
+    if not reasoning or written is None:
+        return False
+    if reasoning > written:
+        return True
+    return total is not None and given is not None and total >= given + written + reasoning
+
+
+def read_usage(usage: object) -> Usage | None:
+    """The buckets of a `usage` object; None when it is absent, null or says nothing."""
+    if not isinstance(usage, dict):
+        return None
+    prompt_details = inner(usage.get("prompt_tokens_details"))
+    output_details = inner(usage.get("completion_tokens_details"))
+    cached = first_count(
+        prompt_details.get("cached_tokens"),
+        usage.get("prompt_cache_hit_tokens"),  # DeepSeek
+        usage.get("cached_tokens"),  # Moonshot
+    )
+    stored = first_count(
+        prompt_details.get("cache_write_tokens"),
+        prompt_details.get("cache_creation_input_tokens"),  # Model Studio (Qwen)
+    )
+    prompt = count(usage.get("prompt_tokens"))
+    written = count(usage.get("completion_tokens"))
+    reasoning = count(output_details.get("reasoning_tokens"))
+    images = count(output_details.get("image_tokens")) or None
+    apart = reasoning_is_apart(count(usage.get("total_tokens")), prompt, written, reasoning)
+    found = Usage(
+        input_tokens=first_count(
+            rest(prompt, (cached, stored)), usage.get("prompt_cache_miss_tokens")
+        ),
+        cache_read_tokens=cached,
+        cache_write_5m_tokens=stored,
+        output_tokens=rest(written, (None if apart else reasoning, images)),
+        reasoning_tokens=reasoning,
+        image_output_tokens=images,
+    )
+    return found if found != Usage() else None

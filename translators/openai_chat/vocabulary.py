@@ -1,0 +1,139 @@
+"""The words of Chat Completions and their neutral meanings: finish reasons, error types, codes.
+
+The strategy: what OpenAI writes is declared once (SPOKEN_FINISH, ERRORS) and read back by inverting
+it; the words that only other implementers of this dialect use are listed apart and are read, never
+written.
+Sources: openai 3.52 types (chat.completion, chat.completion.chunk), platform.openai.com error codes
+guide, and the API references of DeepSeek, Mistral, Z.ai, vLLM and OpenRouter for the foreign words.
+"""
+
+from dataclasses import dataclass
+
+from translators.canonical.failure import Kind
+from translators.canonical.finish import Reason
+
+# What each neutral reason is called in `finish_reason`.
+SPOKEN_FINISH: dict[Reason, str] = {
+    Reason.STOP: "stop",
+    Reason.STOP_SEQUENCE: "stop",
+    Reason.LENGTH: "length",
+    Reason.CONTEXT_EXCEEDED: "length",
+    Reason.TOOL_CALLS: "tool_calls",
+    Reason.REFUSAL: "content_filter",
+    Reason.PAUSE: "stop",
+    Reason.ERROR: "error",
+    Reason.OTHER: "stop",
+}
+
+# Words of other implementers, and the deprecated `function_call`.
+FOREIGN_FINISH: dict[str, Reason] = {
+    "function_call": Reason.TOOL_CALLS,
+    "tool_use": Reason.TOOL_CALLS,
+    "end_turn": Reason.STOP,
+    "eos": Reason.STOP,
+    "stop_sequence": Reason.STOP_SEQUENCE,
+    "max_tokens": Reason.LENGTH,
+    "model_length": Reason.CONTEXT_EXCEEDED,
+    "model_context_window_exceeded": Reason.CONTEXT_EXCEEDED,
+    "sensitive": Reason.REFUSAL,
+    "safety": Reason.REFUSAL,
+    "refusal": Reason.REFUSAL,
+    "insufficient_system_resource": Reason.ERROR,
+    "network_error": Reason.ERROR,
+    "abort": Reason.ERROR,
+}
+
+
+def _read_finish() -> dict[str, Reason]:
+    """SPOKEN_FINISH inverted (the first reason that says a word owns it), and the foreign words."""
+    heard: dict[str, Reason] = {}
+    for reason, word in SPOKEN_FINISH.items():
+        heard.setdefault(word, reason)
+    return heard | FOREIGN_FINISH
+
+
+HEARD_FINISH: dict[str, Reason] = _read_finish()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How one kind of failure is said: `error.type`, and `error.code` when none is known."""
+
+    type: str
+    code: str | None = None
+
+
+ERRORS: dict[Kind, Words] = {
+    Kind.INVALID_REQUEST: Words("invalid_request_error"),
+    Kind.AUTHENTICATION: Words("invalid_request_error", "invalid_api_key"),
+    Kind.CREDIT: Words("insufficient_quota", "insufficient_quota"),
+    Kind.PERMISSION: Words("invalid_request_error", "permission_denied"),
+    Kind.NOT_FOUND: Words("invalid_request_error", "not_found"),
+    Kind.TIMEOUT: Words("server_error", "timeout"),
+    Kind.TOO_LARGE: Words("invalid_request_error", "request_too_large"),
+    Kind.UPGRADE_REQUIRED: Words("invalid_request_error", "upgrade_required"),
+    Kind.RATE_LIMITED: Words("requests", "rate_limit_exceeded"),
+    Kind.INTERNAL: Words("server_error", "server_error"),
+    Kind.UPSTREAM: Words("server_error", "upstream_error"),
+    Kind.UNAVAILABLE: Words("service_unavailable_error", "service_unavailable"),
+    Kind.OVERLOADED: Words("service_unavailable_error", "server_is_overloaded"),
+}
+
+# Codes (and `type`s, which many implementers use instead) that say more than the HTTP status does.
+FOREIGN_ERRORS: dict[str, Kind] = {
+    "billing_hard_limit_reached": Kind.CREDIT,
+    "insufficient_balance": Kind.CREDIT,
+    "insufficient_credits": Kind.CREDIT,
+    "usage_not_included": Kind.CREDIT,
+    "billing_error": Kind.CREDIT,
+    "engine_overloaded": Kind.OVERLOADED,
+    "slow_down": Kind.OVERLOADED,
+    "overloaded_error": Kind.OVERLOADED,
+    "service_unavailable_error": Kind.UNAVAILABLE,
+    "rate_limit_error": Kind.RATE_LIMITED,
+    "requests": Kind.RATE_LIMITED,
+    "tokens": Kind.RATE_LIMITED,
+    "too_many_requests": Kind.RATE_LIMITED,
+    "authentication_error": Kind.AUTHENTICATION,
+    "invalid_authentication": Kind.AUTHENTICATION,
+    "permission_error": Kind.PERMISSION,
+    "unsupported_country_region_territory": Kind.PERMISSION,
+    "model_not_found": Kind.NOT_FOUND,
+    "not_found_error": Kind.NOT_FOUND,
+    "notfounderror": Kind.NOT_FOUND,
+    "context_length_exceeded": Kind.INVALID_REQUEST,
+    "string_above_max_length": Kind.INVALID_REQUEST,
+    "content_policy_violation": Kind.INVALID_REQUEST,
+    "content_filter": Kind.INVALID_REQUEST,
+    "invalid_request_error": Kind.INVALID_REQUEST,
+    "invalid_value": Kind.INVALID_REQUEST,
+    "badrequesterror": Kind.INVALID_REQUEST,
+    "request_too_large": Kind.TOO_LARGE,
+    "timeout_error": Kind.TIMEOUT,
+    "internal_error": Kind.INTERNAL,
+    "internal_server_error": Kind.INTERNAL,
+    "internalservererror": Kind.INTERNAL,
+    "api_error": Kind.INTERNAL,
+}
+
+
+def _read_errors() -> dict[str, Kind]:
+    """The codes of ERRORS inverted, and the foreign words."""
+    return {words.code: kind for kind, words in ERRORS.items() if words.code} | FOREIGN_ERRORS
+
+
+HEARD_ERRORS: dict[str, Kind] = _read_errors()
+
+FOREIGN_STATUSES: dict[int, Kind] = {498: Kind.OVERLOADED}  # Groq: its flex tier is full
+
+# Kinds that another try may cure. The SDKs obey `x-should-retry` before their own rules by status.
+RETRYABLE: frozenset[Kind] = frozenset(
+    {
+        Kind.TIMEOUT,
+        Kind.RATE_LIMITED,
+        Kind.INTERNAL,
+        Kind.UPSTREAM,
+        Kind.UNAVAILABLE,
+        Kind.OVERLOADED,
+    }
+)

@@ -1,0 +1,100 @@
+"""Token usage of the Responses and Images APIs, taken apart into disjoint buckets.
+
+`input_tokens` INCLUDES cache reads and writes, `output_tokens` INCLUDES reasoning, as in Chat
+Completions under other names. Hosted tools are told apart in `tool_usage`: searches that are
+charged for, and an image tool whose tokens are NOT in `usage` and are added here. Of the two
+lifetimes of cache writes the short one (30 minutes) goes with the short bucket and the long one (12
+hours) with the long bucket.
+Sources: openai 3.52 types.responses.{Response.tool_usage, ResponseUsage},
+types.ImagesResponse.Usage.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from translators.canonical.usage import Usage
+from translators.fields import count, inner
+from translators.openai_chat.usage import reasoning_is_apart, rest
+
+
+def read_usage(usage: object) -> Usage | None:
+    """The buckets of a response's `usage`; None when it is absent, null or says nothing."""
+    if not isinstance(usage, dict):
+        return None
+    input_details = inner(usage.get("input_tokens_details"))
+    cached = count(input_details.get("cached_tokens"))
+    stored = count(input_details.get("cache_write_tokens"))
+    stored_long = count(
+        inner(input_details.get("cache_write_tokens_details")).get("ttl_12h_tokens")
+    )
+    given = count(usage.get("input_tokens"))
+    written = count(usage.get("output_tokens"))
+    reasoning = count(inner(usage.get("output_tokens_details")).get("reasoning_tokens"))
+    apart = reasoning_is_apart(count(usage.get("total_tokens")), given, written, reasoning)
+    return _unless_empty(
+        Usage(
+            input_tokens=rest(given, (cached, stored_long if stored is None else stored)),
+            cache_read_tokens=cached,
+            cache_write_5m_tokens=rest(stored, (stored_long,)),
+            cache_write_1h_tokens=stored_long,
+            output_tokens=written if apart else rest(written, (reasoning,)),
+            reasoning_tokens=reasoning,
+        )
+    )
+
+
+def read_image_usage(usage: object) -> Usage | None:
+    """The buckets of an image answer's `usage`; output is image tokens unless it is told apart."""
+    if not isinstance(usage, dict):
+        return None
+    cached = count(usage.get("cached_tokens"))
+    if cached is None:
+        cached = count(inner(usage.get("input_tokens_details")).get("cached_tokens"))
+    text = count(inner(usage.get("output_tokens_details")).get("text_tokens"))
+    return _unless_empty(
+        Usage(
+            input_tokens=rest(count(usage.get("input_tokens")), (cached,)),
+            cache_read_tokens=cached,
+            output_tokens=text,
+            image_output_tokens=rest(count(usage.get("output_tokens")), (text,)),
+        )
+    )
+
+
+def read_drawing_usage(usage: object) -> Usage | None:
+    """`svg_usage`: the tokens of the model that wrote a vector image, beside the rendering's."""
+    if not isinstance(usage, dict):
+        return None
+    return read_usage(
+        usage | {"output_tokens_details": {"reasoning_tokens": usage.get("reasoning_tokens")}}
+    )
+
+
+def of_response(response: dict[str, Any], searches: int | None) -> Usage | None:
+    """Everything a response is charged for; `searches` by its items, where it does not say."""
+    tools = inner(response.get("tool_usage"))
+    billed = count(inner(tools.get("web_search")).get("num_requests"))
+    image = inner(tools.get("image_gen"))
+    drawn = read_image_usage(image) if count(image.get("total_tokens")) else None
+    found = added(read_usage(response.get("usage")), drawn)
+    searches = billed if billed is not None else searches
+    if searches is None:
+        return found
+    return (found or Usage()).merged(Usage(web_searches=searches))
+
+
+def added(one: Usage | None, other: Usage | None) -> Usage | None:
+    """The sum of two usages, bucket by bucket; a bucket neither reports stays None."""
+    if one is None or other is None:
+        return one or other
+    return Usage(*(_sum(getattr(one, f.name), getattr(other, f.name)) for f in fields(Usage)))
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+def _unless_empty(usage: Usage) -> Usage | None:
+    return usage if usage != Usage() else None
