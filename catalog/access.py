@@ -19,6 +19,7 @@ from catalog.names import Names
 
 DEFAULT_GROUP = "default"
 MAX_REMEMBERED = 4096
+_ONE = Fraction(1)
 _MAX_NAMED = 8  # names listed in a reason: enough to help, short enough for a header
 
 GroupNames = tuple[str, ...]
@@ -48,6 +49,7 @@ class Gate:
     ) -> None:
         """`pools`: by model name, the pools of the accounts that serve it."""
         self._groups = groups
+        self._multipliers = {name: group.multiplier for name, group in groups.items()}
         self._listed = [m for m in models if not m.is_pattern and pools[m.name]]
         self._names = names
         self._pools = pools
@@ -89,12 +91,7 @@ class Gate:
 
     def multiplier(self, name: str | None) -> Fraction:
         """The price multiplier of a group; 1 for none."""
-        group = self._groups.get(name) if name else None
-        return group.multiplier if group else Fraction(1)
-
-    def _own_name(self, asked: str) -> str:
-        model = self._names.find(asked)
-        return asked if model is None or model.is_pattern else model.name
+        return self._multipliers.get(name or "", _ONE)
 
     def _list(self, names: GroupNames, patterns: GroupNames) -> list[Model]:
         groups = self.groups(names)

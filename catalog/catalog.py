@@ -167,6 +167,11 @@ class Catalog(Part):
             (model_name, surface, groups), lambda: index.route(model_name, surface, groups)
         )
 
+    def route_by_account(self, account: str, surface: Surface) -> Route | None:
+        """The route to one account whatever the model, for what it stored: its `upstream_model` is
+        empty and its price None. None: no such account, or it does not serve the surface."""
+        return self._index.routes.by_account(account, surface)
+
     def surfaces_of(self, model: str | Model) -> tuple[Surface, ...]:
         """The surfaces on which the model is served without translation; by name or itself."""
         found = self.find_model(model) if isinstance(model, str) else model

@@ -65,6 +65,7 @@ class RouteTable:
         list_prices: ListPrices,
     ) -> None:
         self._providers = providers
+        self._accounts = accounts
         self._accounts_of = _by_provider(accounts.values())
         self._lines = {
             (account.name, surface): _line(providers[account.provider], account, surface)
@@ -101,6 +102,13 @@ class RouteTable:
         name = own_name(model, asked)
         return self._routes((name, surface), lambda: self._build(model, name, surface))
 
+    def by_account(self, account: str, surface: Surface) -> Route | None:
+        """The way to an account whatever the model: for what it stored. Names no model or price."""
+        held, line = self._accounts.get(account), self._lines.get((account, surface))
+        if held is None or line is None:
+            return None
+        return _on(line, held, surface, upstream_model="", tier=1, weight=1, price=None)
+
     def price(self, model: Model, target: Target, asked: str) -> Price | None:
         """The model's own price, else the list price of the target."""
         if model.price is not None:
@@ -136,21 +144,13 @@ class RouteTable:
     def _route(
         self, model: Model, target: Target, account: Account, asked: str, surface: Surface
     ) -> Route:
-        line = self._lines[account.name, surface]
-        return Route(
-            provider=target.provider,
-            account=account.name,
-            pool=account.pool,
-            surface=surface,
+        return _on(
+            self._lines[account.name, surface],
+            account,
+            surface,
             upstream_model=target.upstream_model(asked),
             tier=target.tier,
             weight=target.weight * account.weight,
-            cluster=line.cluster,
-            authority=line.address.authority,
-            tls=line.address.tls,
-            base=line.base,
-            auth=line.auth,
-            headers=line.headers,
             price=self.price(model, target, asked),
         )
 
@@ -159,6 +159,34 @@ class RouteTable:
         if provider.prices == "none":
             return None
         return provider.prices or self._list_prices.recognise(provider.base_url)
+
+
+def _on(
+    line: _Line,
+    account: Account,
+    surface: Surface,
+    *,
+    upstream_model: str,
+    tier: int,
+    weight: int,
+    price: Price | None,
+) -> Route:
+    return Route(
+        provider=account.provider,
+        account=account.name,
+        pool=account.pool,
+        surface=surface,
+        upstream_model=upstream_model,
+        tier=tier,
+        weight=weight,
+        cluster=line.cluster,
+        authority=line.address.authority,
+        tls=line.address.tls,
+        base=line.base,
+        auth=line.auth,
+        headers=line.headers,
+        price=price,
+    )
 
 
 def own_name(model: Model, asked: str) -> str:

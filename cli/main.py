@@ -6,7 +6,10 @@ well.
 """
 
 import importlib.metadata
+import logging
+import sys
 
+import structlog
 import typer
 
 from cli.binaries import envoy_binary
@@ -30,6 +33,16 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(ledger.app, name="ledger")
+
+
+@app.callback()
+def quiet() -> None:
+    """One API key, every LLM protocol, on Envoy."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        # Never standard output: it belongs to the answer.
+        logger_factory=lambda *names: structlog.PrintLogger(sys.stderr),
+    )
 
 
 @app.command()

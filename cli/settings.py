@@ -32,29 +32,43 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CLAVIS_", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(Path(".clavis"), description="Everything that is kept, and all sockets.")
-    catalog: Path = Field(Path("catalog.yaml"), description="The catalog file.")
+    data_dir: Path = Field(
+        default=Path(".clavis"), description="Everything that is kept, and all sockets."
+    )
+    catalog: Path = Field(default=Path("catalog.yaml"), description="The catalog file.")
     redis_url: str | None = Field(
-        None, repr=False, description="Redis or Valkey; without one an embedded Redis is run."
+        default=None,
+        repr=False,
+        description="Redis or Valkey; without one an embedded Redis is run.",
     )
     sql_url: str | None = Field(
-        None, repr=False, description="PostgreSQL or SQLite; default: SQLite in the data directory."
+        default=None,
+        repr=False,
+        description="PostgreSQL or SQLite; default: SQLite in the data directory.",
     )
-    bind: str = Field("0.0.0.0", description="Address that the listeners bind to.")
-    http_port: int = Field(8080, ge=0, le=65535, description="Plain HTTP; 0: no such listener.")
-    https_port: int = Field(8443, ge=0, le=65535, description="TLS; 0: no such listener.")
+    bind: str = Field(default="0.0.0.0", description="Address that the listeners bind to.")
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="Plain HTTP; 0: no such listener."
+    )
+    https_port: int = Field(default=8443, ge=0, le=65535, description="TLS; 0: no such listener.")
     workers: int = Field(
         default_factory=default_workers, ge=1, le=256, description="ext_proc worker processes."
     )
     concurrency: int = Field(
         default_factory=default_workers, ge=1, le=256, description="Envoy's worker threads."
     )
-    envoy: Path | None = Field(None, description="Envoy's binary; default: the package's, or PATH.")
+    envoy: Path | None = Field(
+        default=None, description="Envoy's binary; default: the package's, or PATH."
+    )
     drain_timeout_s: float = Field(
-        30.0, ge=0, le=3600, description="How long requests in flight may finish at shutdown."
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long requests in flight may finish at shutdown.",
     )
     logs: Literal["stderr", "files"] = Field(
-        "stderr", description="Where logs go: standard error, or files in the data directory."
+        default="stderr",
+        description="Where logs go: standard error, or files in the data directory.",
     )
 
     @classmethod

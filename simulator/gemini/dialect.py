@@ -43,9 +43,10 @@ _TYPES = "type.googleapis.com/google.rpc."
 
 def error_object(spec: ErrorSpec) -> dict[str, Any]:
     """The `error` member. `spec.code` is the machine-readable reason in the details."""
-    status = spec.type or STATUSES.get(spec.status, "UNKNOWN")
-    message = spec.message or MESSAGES.get(spec.status, "Error")
-    error: dict[str, Any] = {"code": spec.status, "message": message, "status": status}
+    number = 503 if spec.status == 529 else spec.status  # Google's overload is 503
+    status = spec.type or STATUSES.get(number, "UNKNOWN")
+    message = spec.message or MESSAGES.get(number, "Error")
+    error: dict[str, Any] = {"code": number, "message": message, "status": status}
     details: list[dict[str, Any]] = []
     if spec.code is not None:
         info = {"reason": spec.code, "domain": "googleapis.com"}

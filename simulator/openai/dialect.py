@@ -19,6 +19,7 @@ TYPES = {
     502: "server_error",
     503: "server_error",
     504: "server_error",
+    529: "server_error",
 }
 CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 MESSAGES = {
@@ -28,6 +29,7 @@ MESSAGES = {
     429: "Rate limit reached for requests per min (RPM): Limit 500, Used 500, Requested 1.",
     500: "The server had an error while processing your request. Sorry about that!",
     503: "The engine is currently overloaded, please try again later.",
+    529: "The engine is currently overloaded, please try again later.",
 }
 _STATIC: Headers = [
     (b"openai-organization", b"simulator"),

@@ -125,11 +125,11 @@ def test_a_running_envoy_takes_a_new_provider_from_the_watched_file(tmp_path: Pa
         "accounts:", '  fresh: {preset: ollama, base_url: "http://127.0.0.3:1"}'
     )
     with envoy(render_clusters(catalog), tmp_path) as log:
-        log.until("cds: add 5 cluster(s), remove 0 cluster(s)")
+        log.until("added/updated 5 cluster(s) (skipped 0 unmodified cluster(s))")
+        log.until("starting main dispatch loop")
         (tmp_path / "fresh.json").write_text(render_clusters(parse(more, {})))
         (tmp_path / "fresh.json").replace(tmp_path / "cds.json")
-        log.until("cds: add 6 cluster(s), remove 0 cluster(s)")
-        log.until("1 added/updated cluster(s), skipped 5 unmodified cluster(s)")
+        log.until("added/updated 1 cluster(s) (skipped 5 unmodified cluster(s)); removed 0")
 
 
 def test_there_is_one_cluster_per_provider_and_per_account_with_an_address() -> None:
@@ -252,7 +252,7 @@ def test_an_empty_catalog_renders_an_empty_file(tmp_path: Path) -> None:
     rendered = render_clusters(parse("version: 1", {}))
     assert json.loads(rendered) == {"typeUrl": CLUSTER_TYPE}
     with envoy(rendered, tmp_path) as log:
-        log.until("cds: add 0 cluster")
+        log.until("cds: added/updated 0 cluster(s)")
 
 
 def test_the_trust_store_is_a_file_of_this_machine_or_the_usual_place(

@@ -119,6 +119,22 @@ def test_a_model_all_of_whose_accounts_are_left_out_is_known_but_not_listed() ->
     assert catalog.access((), "gpt-5", "chat").allowed  # so the answer is 503, not 403
 
 
+def test_an_account_is_reached_again_for_what_it_stored() -> None:
+    catalog = sample()
+    stored = catalog.route_by_account("oai", "openai_responses")
+    usual = catalog.targets("gpt-5", "openai_responses")[0]
+    assert stored is not None
+    assert stored.path("/responses/resp_1") == "/v1/responses/resp_1"
+    assert (stored.cluster, stored.authority, stored.auth) == (
+        usual.cluster,
+        usual.authority,
+        usual.auth,
+    )
+    assert (stored.upstream_model, stored.price) == ("", None)
+    assert catalog.route_by_account("oai", "gemini") is None
+    assert catalog.route_by_account("gone", "openai_responses") is None
+
+
 def test_an_account_with_its_own_address_has_its_own_cluster() -> None:
     catalog = sample()
     text = TEXT.replace(

@@ -52,7 +52,7 @@ models:
 - {name: gemini-embedding-001, kinds: [embedding], targets: [{provider: google}]}
 - name: public-name
   targets:
-  - {provider: anthropic, pool: default, model: claude-sonnet-4-5}
+  - {provider: anthropic, pool: default, model: claude-haiku-4-5}
   - {provider: openai, model: gpt-5}
   - {provider: google, model: gemini-2.5-flash}
 - {name: our-key-is-wrong, targets: [{provider: anthropic, pool: wrong, model: claude-haiku-4-5}]}

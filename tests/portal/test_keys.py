@@ -138,7 +138,9 @@ async def test_a_wellformed_key_that_nobody_made_is_401(world: World) -> None:
 async def test_prefixes_are_the_catalogs(world: World) -> None:
     await world.key()
     customer = world.keys[0].customer_id
-    accepted = await world.ledger.record.create_key(customer, KeySpec("further"), NOW_MS, "cc_user_")
+    accepted = await world.ledger.record.create_key(
+        customer, KeySpec("further"), NOW_MS, "cc_user_"
+    )
     other = await world.ledger.record.create_key(customer, KeySpec("further"), NOW_MS, "pk-")
     assert (await world.get("/v1/models", accepted[1])).status_code == 200
     assert (await world.get("/v1/models", other[1])).status_code == 401

@@ -66,7 +66,9 @@ def portal(world: World, *options: str, by_environment: bool = False) -> Iterato
         yield Running(process)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 async def test_on_a_unix_socket_it_serves_writes_json_without_keys_and_ends_with_0(
@@ -108,9 +110,7 @@ async def test_on_a_free_port_with_settings_from_the_environment(world: World) -
         assert await asyncio.to_thread(running.end, signal.SIGINT) == 0
 
 
-async def test_a_request_in_flight_is_answered_after_sigterm(
-    world: World, tmp_path: Path
-) -> None:
+async def test_a_request_in_flight_is_answered_after_sigterm(world: World, tmp_path: Path) -> None:
     path = tmp_path / "portal.sock"
     with portal(world, "--uds", str(path)) as running:
         await asyncio.to_thread(running.until_event, "catalog_loaded")

@@ -157,8 +157,8 @@ def test_what_the_standard_allows_is_read(body: bytes) -> None:
         "no boundary", "empty boundary", "two boundaries", "line end in boundary", "long boundary",
         "another type", "another boundary", "empty body", "not closed", "cut off", "bare LF",
         "boundary inside a line", "boundary behind LF", "parts behind the end", "longer boundary",
-        "no blank line", "no blank line but a header", "bare LF in a header", "a name in another encoding",
-        "huge header", "too many parts",
+        "no blank line", "no blank line but a header", "bare LF in a header",
+        "a name in another encoding", "huge header", "too many parts",
     ],
 )  # fmt: skip
 def test_a_form_that_parsers_read_differently_is_refused(body: bytes, kind: str) -> None:

@@ -26,6 +26,9 @@ from translators.heard import kind_by_status, retry_after_header, retry_after_s,
 # Statuses that a type in the body cannot contradict.
 _FIRM = frozenset({401, 402, 413, 429, 529})
 
+# 'The request is wrong' and 'the API failed' say less than a 404 or a 503 does.
+_VAGUE = frozenset({Kind.INVALID_REQUEST, Kind.INTERNAL})
+
 # ------------------------------------------------------------------------------------------ reading
 
 
@@ -77,8 +80,7 @@ def _kind_of(error: Mapping[str, Any], message: str | None, status: int | None) 
         for phrase, meaning in ACCOUNT_PHRASES:
             if phrase in lower:
                 return meaning
-    if kind is None or (kind is Kind.INVALID_REQUEST and status is not None):
-        # 'The request is wrong' says less than a 404 or a 503 does.
+    if kind is None or (kind in _VAGUE and status is not None):
         return by_status
     return kind
 

@@ -17,7 +17,7 @@ if key[2] == '1' then return {2, facts, 0, 0} end
 if key[3] ~= '' and tonumber(key[3]) <= tonumber(ARGV[4]) then return {3, facts, 0, 0} end
 if redis.call('EXISTS', KEYS[4]) == 1 then return {4, facts, 0, 0} end
 local held = redis.call('HGET', KEYS[2], 'attempt')
-
+if held and tonumber(held) > tonumber(ARGV[3]) then return {4, facts, 0, 0} end
 
 redis.call('HSET', KEYS[2], 'worker', ARGV[2], 'attempt', ARGV[3], 'note', ARGV[6],
   'hold_micro', ARGV[7], 'hold_tokens', ARGV[8])

@@ -1,0 +1,141 @@
+"""No bytes of the outside world make a decoder raise anything but NotUnderstood.
+
+Three kinds of bytes: noise, recordings that were damaged, and JSON that uses the protocols' own
+field names and words with values of every wrong type.
+"""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.translators.replay import CONTENT_TYPES, folders
+from translators.canonical.failure import Failure
+from translators.canonical.stream import Truncated
+from translators.protocol import NotUnderstood, Protocol, discover
+
+PROTOCOLS = [discover()[name] for name in sorted(discover())]
+FILES = [
+    path.read_bytes()
+    for case in folders()
+    for path in case.iterdir()
+    if path.name in ("response.json", "request.json", *CONTENT_TYPES)
+]
+NAMES = sorted({name for data in FILES for name in re.findall(rb'"([A-Za-z_.@]{2,40})"', data)})
+WORDS = st.sampled_from([name.decode() for name in NAMES])
+
+NOISE = st.binary(max_size=80) | st.lists(
+    st.sampled_from([b"data: ", b"event: error", b"\n", b"\r\n", b"{}", b"[", b"]", b'"', b"x"]),
+    max_size=20,
+).map(b"".join)
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.sampled_from([10**18, 1e300, -0.5, 3.0, ""])
+    | WORDS
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=14,
+)
+OBJECTS = st.dictionaries(WORDS, VALUES, max_size=6)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A recording with a piece cut out, put in, or put in twice."""
+    data = draw(st.sampled_from(FILES))
+    start = draw(st.integers(0, len(data)))
+    end = draw(st.integers(start, min(len(data), start + 200)))
+    put_in = draw(st.sampled_from([b"", b"null", b"{}", b"[]", b"1", b"\n", b'"']))
+    return data[:start] + put_in + data[draw(st.sampled_from([start, end])) :]
+
+
+@st.composite
+def misused(draw: st.DrawFn) -> bytes:
+    """Values of wrong types under the field names of a recorded object."""
+    data = draw(st.sampled_from(FILES))
+    lines = [line for line in re.split(rb"\n|^data: ", data) if line.startswith(b"{")]
+    try:
+        found = orjson.loads(draw(st.sampled_from(lines))) if lines else {}
+    except orjson.JSONDecodeError:
+        found = {}
+    return orjson.dumps(_with_one_replaced(draw, found))
+
+
+def _with_one_replaced(draw: st.DrawFn, value: Any) -> Any:
+    """The value with some part of it, at some depth, replaced by another."""
+    if isinstance(value, dict) and value and draw(st.booleans()):
+        key = draw(st.sampled_from(sorted(value)))
+        return {**value, key: _with_one_replaced(draw, value[key])}
+    if isinstance(value, list) and value and draw(st.booleans()):
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], _with_one_replaced(draw, value[at]), *value[at + 1 :]]
+    return draw(VALUES)
+
+
+BYTES = NOISE | damaged() | OBJECTS.map(orjson.dumps) | misused()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(data=BYTES)
+def test_a_request_or_an_answer_is_understood_or_not(protocol: Protocol, data: bytes) -> None:
+    for read in (protocol.peek, protocol.decode_response):
+        try:
+            read(data)
+        except NotUnderstood as error:
+            assert str(error)
+    try:
+        assert isinstance(protocol.rename_model(data, "new"), bytes)
+    except NotUnderstood as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    pieces=st.lists(BYTES | BYTES.map(lambda data: b"data: " + data + b"\n\n"), max_size=4),
+    kind=st.sampled_from([*CONTENT_TYPES.values(), "", "text/html"]),
+)
+def test_a_stream_is_understood_or_not(protocol: Protocol, pieces: list[bytes], kind: str) -> None:
+    decoder = protocol.stream_decoder(kind)
+    try:
+        events = [event for piece in pieces for event in decoder.feed(piece)]
+        assert Truncated() not in events, "only the end of the bytes tells"
+        assert (events + decoder.close()).count(Truncated()) <= 1
+        assert decoder.close() == []
+    except NotUnderstood as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    status=st.integers(400, 599),
+    headers=st.dictionaries(
+        st.sampled_from(["retry-after", "Retry-After-Ms", "date", "x"]),
+        st.text(max_size=12)
+        | st.sampled_from(["1", "-1", "1e999", "Wed, 21 Oct 2026 07:28:00 GMT"]),
+        max_size=3,
+    ),
+    body=BYTES | OBJECTS.map(lambda inside: orjson.dumps({"error": inside})),
+)
+def test_every_refusal_is_a_failure_that_can_be_told(
+    protocol: Protocol, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    failure = protocol.decode_failure(status, headers, body)
+    assert isinstance(failure, Failure)
+    assert failure.http_status == status
+    assert failure.message
+    assert failure.retry_after_s is None or failure.retry_after_s >= 0
+    for told in PROTOCOLS:
+        assert orjson.loads(told.render_failure(failure, "req_1"))
+        assert told.render_stream_failure(failure, "req_1").endswith(b"\n\n")
+        assert all("\n" not in value for value in told.failure_headers(failure).values())
