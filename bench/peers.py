@@ -12,6 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+import orjson
+
 from bench import answers, figures, gauges
 from bench.answers import CHAT_PLAIN, CHAT_STREAM, EVENTS
 from bench.report import LITELLM, PORTKEY, Budget, Figure, Section, judged
@@ -24,7 +26,7 @@ LITELLM_VERSION = "1.106.2"
 LITELLM_KEY = "sk-bench"  # without a master key it does not start
 PORTKEY_VERSION = "1.15.2"
 # Newer ones break its streams: github.com/Portkey-AI/gateway/issues/1389.
-HONO_NODE_SERVER_VERSION = "1.14.2"
+HONO_NODE_SERVER_VERSION = "1.14.1"
 INSTALL_TIMEOUT_S = 900.0
 
 _LITELLM_CONFIG = """
@@ -80,12 +82,14 @@ async def portkey(stack: Stack, home: Path) -> Subject:
     mark = place / f"installed-{PORTKEY_VERSION}"
     if not mark.exists():
         place.mkdir(parents=True, exist_ok=True)
-        packages = (
-            f"@portkey-ai/gateway@{PORTKEY_VERSION}",
-            f"@hono/node-server@{HONO_NODE_SERVER_VERSION}",
-        )
+        package = {
+            "private": True,
+            "dependencies": {"@portkey-ai/gateway": PORTKEY_VERSION},
+            "overrides": {"@hono/node-server": HONO_NODE_SERVER_VERSION},
+        }
+        (place / "package.json").write_bytes(orjson.dumps(package))
         flags = ("--no-audit", "--no-fund", "--ignore-scripts")
-        await _install("npm", "install", "--prefix", str(place), *flags, *packages)
+        await _install("npm", "install", "--prefix", str(place), *flags)
         mark.touch()
     port = ports.free(HOST)
     script = place / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"

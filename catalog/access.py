@@ -69,10 +69,9 @@ class Gate:
 
     def allows_model(self, group: Group, asked: str) -> bool:
         """Whether the group takes the model that answers to a name."""
-        model = self._names.find(asked)
-        name = asked if model is None or model.is_pattern else model.name
-        if group.models and not matches_any(group.models, name):
+        if group.models and not matches_any(group.models, self._own_name(asked)):
             return False
+        model = self._names.find(asked)
         served = self._pools[model.name] if model else frozenset()
         return not (group.pools and served) or not served.isdisjoint(group.pools)
 
@@ -92,6 +91,10 @@ class Gate:
     def multiplier(self, name: str | None) -> Fraction:
         """The price multiplier of a group; 1 for none."""
         return self._multipliers.get(name or "", _ONE)
+
+    def _own_name(self, asked: str) -> str:
+        model = self._names.find(asked)
+        return asked if model is None or model.is_pattern else model.name
 
     def _list(self, names: GroupNames, patterns: GroupNames) -> list[Model]:
         groups = self.groups(names)

@@ -19,7 +19,7 @@ _FILE = Path(__file__).with_name("presets.yaml")
 
 
 class Preset(Part):
-    """One provider as its own documentation describes it."""
+    """What is known of one provider."""
 
     title: str = Field(min_length=1, description="The provider's name for people.")
     base_url: str | None = Field(
@@ -34,7 +34,7 @@ class Preset(Part):
     )
     prices: str = Field(description="Provider id in genai-prices; none where nobody charges.")
     docs: str | None = Field(
-        default=None, pattern=r"^https://", description="The page that says so."
+        default=None, pattern=r"^https://", description="Where to check the row."
     )
     notes: str = Field(default="", description="What to know before using it.")
 

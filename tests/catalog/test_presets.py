@@ -17,8 +17,8 @@ REST: dict[Surface, str] = {
     "gemini_embeddings": "/models/m:embedContent",
 }
 
-# As the providers' own pages write them (see `docs` of each preset).
-DOCUMENTED: list[tuple[str, Surface, str]] = [
+# Whole URLs as found in documentation, models.dev or public code; guards against slips in joining.
+WHOLE_URLS: list[tuple[str, Surface, str]] = [
     ("anthropic", "anthropic", "https://api.anthropic.com/v1/messages"),
     ("openai", "openai_chat", "https://api.openai.com/v1/chat/completions"),
     ("openai", "openai_responses", "https://api.openai.com/v1/responses"),
@@ -88,14 +88,16 @@ def test_a_line_is_enough_for_routes_on_every_surface_and_a_cluster(name: str) -
 
 
 @pytest.mark.parametrize("name", presets())
-def test_a_row_says_where_it_comes_from(name: str) -> None:
+def test_a_row_says_where_to_check_it(name: str) -> None:
     preset = presets()[name]
     assert preset.docs is not None
     assert preset.base_url is not None or "base_url is" in preset.notes
 
 
-@pytest.mark.parametrize(("name", "surface", "url"), DOCUMENTED)
-def test_urls_are_the_documented_ones(name: str, surface: Surface, url: str) -> None:
+@pytest.mark.parametrize(("name", "surface", "url"), WHOLE_URLS)
+def test_base_url_and_base_path_join_to_the_known_url(
+    name: str, surface: Surface, url: str
+) -> None:
     (route,) = parse(catalog_text(name), {}).targets("m", surface)
     scheme = "https" if route.tls else "http"
     assert f"{scheme}://{route.authority}{route.path(REST[surface])}" == url

@@ -2,11 +2,11 @@
 
 Workers run requests through the hot store while the clock ticks: they admit, renew, settle, repeat
 themselves as if a reply was lost, and die at any moment. A dead one's request is retried by another
-one; sometimes the dead one was only slow and goes on acting. Sweepers read what lapsed and settle it
-some steps later, when it may not be so any more. Redis runs one script at a time, so running one step
-at a time in random order loses no interleaving, and the seed in the test's name replays a failure.
-At the end everything is expired, and the auditor, who saw only the calls and their results, checks
-the records.
+one; sometimes the dead one was only slow and goes on acting. Sweepers read what lapsed and settle
+it some steps later, when it may not be so any more. Redis runs one script at a time, so running one
+step at a time in random order loses no interleaving, and the seed in the test's name replays a
+failure. At the end everything is expired, and the auditor, who saw only the calls and their
+results, checks the records.
 """
 
 import random
@@ -53,6 +53,15 @@ class Known:
     settled: bool
 
 
+@dataclass(frozen=True)
+class Lease:
+    """As the last call that was granted left it; `tokens` is what its note says."""
+
+    worker: str
+    deadline_ms: int
+    tokens: int
+
+
 @dataclass
 class Auditor:
     """Counts on its own. `newest` is the highest attempt known to be admitted, per request."""
@@ -60,11 +69,15 @@ class Auditor:
     admitted: set[str] = field(default_factory=set)
     newest: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
+    leases: dict[str, "Lease"] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def saw_admission(self, run: Running, before: "Known", verdict: Verdict) -> None:
+    def saw_admission(
+        self, run: Running, before: "Known", verdict: Verdict, lease: "Lease"
+    ) -> None:
         if verdict is Verdict.ADMITTED:
             self.admitted.add(run.request_id)
+            self.leases[run.request_id] = lease
             self.newest[run.request_id] = max(self.newest[run.request_id], run.attempt)
             if before.settled:
                 self.faults.append(f"{run} was admitted although it is settled")
@@ -77,6 +90,11 @@ class Auditor:
             if run.attempt < before.newest:
                 self.faults.append(f"{run} settled although attempt {before.newest} runs")
 
+    def saw_expiry(self, request_id: str, now_ms: int, dead_worker: str | None) -> None:
+        lease = self.leases[request_id]
+        if lease.deadline_ms > now_ms and lease.worker != dead_worker:
+            self.faults.append(f"{lease} of {request_id} was expired at {now_ms}")
+
     def known(self, request_id: str) -> "Known":
         """To be asked before a call: what is certain to hold while it runs."""
         return Known(self.newest[request_id], self.settled[request_id] > 0)
@@ -85,8 +103,9 @@ class Auditor:
         kept = Counter(record.request_id for record in records)
         assert self.faults == []
         assert kept == Counter(self.admitted), "exactly one record for each admitted request"
-        lost = {r.request_id for r in records if r.outcome is Outcome.LOST}
-        assert set(self.settled) == self.admitted - lost
+        lost = {r.request_id: r.output_tokens for r in records if r.outcome is Outcome.LOST}
+        assert lost == {request_id: self.leases[request_id].tokens for request_id in lost}
+        assert set(self.settled) == self.admitted - set(lost)
         assert set(self.settled.values()) <= {1}
 
 
@@ -101,6 +120,7 @@ class Simulation:
         self.generation = 0
         self.read: list[Lapsed] = []
         self.read_of: str | None = None
+        self.tokens = 0
 
     async def run(self) -> None:
         for _ in range(STEPS):
@@ -136,22 +156,29 @@ class Simulation:
 
     async def admit(self, run: Running) -> Verdict:
         """Also later, by somebody who was stuck: it must not bring anything back to life."""
-        request = attempt_of(run.request_id, run.worker, run.attempt, now_ms=self.now_ms)
+        note, lease = self.metered(run)
+        request = attempt_of(run.request_id, run.worker, run.attempt, now_ms=self.now_ms, note=note)
         for _ in range(self.dice.choice((1, 1, 2))):
             before = self.auditor.known(run.request_id)
             verdict = (await self.hot.admit(request)).verdict
-            self.auditor.saw_admission(run, before, verdict)
+            self.auditor.saw_admission(run, before, verdict, lease)
         return verdict
 
     async def repeat(self, run: Running) -> None:
         await self.admit(run)
 
     async def renew(self, run: Running) -> None:
-        draft = record_of(run.request_id, attempts=run.attempt, outcome=Outcome.FAILED)
-        note = encode_record(draft)
-        await self.hot.renew(
+        note, lease = self.metered(run)
+        if await self.hot.renew(
             run.request_id, SHARD, run.worker, self.now_ms, LEASE_MS, note, run.attempt
-        )
+        ):
+            self.auditor.leases[run.request_id] = lease
+
+    def metered(self, run: Running) -> tuple[bytes, Lease]:
+        """A note of its own for every call, and the lease that will carry it if it is granted."""
+        self.tokens += 1
+        draft = record_of(run.request_id, attempts=run.attempt, output_tokens=self.tokens)
+        return encode_record(draft), Lease(run.worker, self.now_ms + LEASE_MS, self.tokens)
 
     async def settle(self, run: Running) -> None:
         settlement = settlement_of(run.request_id, run.worker, run.attempt)
@@ -175,8 +202,7 @@ class Simulation:
         """Settles what it read when it came by before, and reads anew."""
         for lease in self.read:
             if await self.hot.expire_one(lease, self.now_ms):
-                if lease.deadline_ms > self.now_ms and lease.worker_id != self.read_of:
-                    self.auditor.faults.append(f"{lease} was expired before its time")
+                self.auditor.saw_expiry(lease.request_id, self.now_ms, self.read_of)
         self.read = await self.hot.lapsed(self.now_ms, worker)
         self.read_of = worker
 

@@ -3,12 +3,15 @@
 Events are told apart by their `event:` name (by `type`, where an upstream leaves the name out), and
 only the few that say something to a gateway are parsed: who answers, what kind of item began or
 ended, how it all ended. The deltas, nearly all of the traffic, and the partial images, megabytes
-each, are never parsed. The terminal events carry the whole response with its usage: completed,
-incomplete, failed alike. OpenAI sends `error` and then `response.failed`, so after an `error` the
-decoder still reads on for the usage, but reports one failure only; either of the two suffices for
-the stream not to count as truncated. A finished image does not end its stream: several may have been asked for, each with its usage.
-Some upstreams leave `output` empty in the terminal event;
-what the items were is then known from their own events.
+each, are never parsed.
+
+Rules:
+- the terminal events, completed, incomplete and failed alike, carry the response with its usage;
+- OpenAI sends `error` and then `response.failed`: after an `error` the decoder reads on for the
+  usage, but reports one failure; either of the two suffices for the stream not to be truncated;
+- a finished image does not end its stream: several may have been asked for, each with its usage;
+- some upstreams leave `output` empty in the terminal event; what the items were is then known from
+  their own events.
 """
 
 from typing import Any

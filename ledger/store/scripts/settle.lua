@@ -8,7 +8,7 @@
 -- was refused, so it never took it over); an earlier attempt, or the same one in another worker, may
 -- not. Without a lease (refused at admission, or Redis lost it) the record is kept all the same.
 
-
+if redis.call('EXISTS', KEYS[3]) == 1 then return 1 end
 local held = redis.call('HMGET', KEYS[1], 'attempt', 'worker')
 if held[1] then
   local theirs, mine = tonumber(held[1]), tonumber(ARGV[3])
