@@ -313,9 +313,11 @@ class Relay:
 
     def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
         meter, ticket = self.meter, self.ticket
-        cost = None
-        if meter.usage is not None:
-            cost = self._tariff.cost_micro(meter.usage) if ticket.billed else 0
+        # A stored answer shows the usage of the request that made it: that was recorded then.
+        usage = meter.usage if ticket.billed else None
+        cost = None if ticket.billed else 0
+        if usage is not None:
+            cost = self._tariff.cost_micro(usage)
         return record(
             ticket,
             status,
@@ -324,7 +326,7 @@ class Relay:
             ttft_ms=meter.ttft_ms,
             finish=meter.finish.unified.value if meter.finish else None,
             upstream_request_id=self._upstream_request_id,
-            usage=meter.usage,
+            usage=usage,
             cost_micro=cost,
         )
 

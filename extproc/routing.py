@@ -44,11 +44,13 @@ def choose(
     access = catalog.access(facts.groups, model, door.gate, facts.models, facts.endpoints)
     if not access.allowed:
         return Failure(Kind.PERMISSION, _sentence(access.reason or f"this key may not use {model}"))
-    routes = catalog.targets(model, door.surface, facts.groups)
+    # The group that opened the door decides the pools and the price alike.
+    groups = None if access.group is None else (access.group,)
+    routes = catalog.targets(model, door.surface, groups)
     if account is not None:
         routes = tuple(route for route in routes if route.account == account)
     if not routes:
-        return _not_spoken(catalog, model)
+        return _not_served(catalog, model, door)
     return Chosen(tuple(_ordered(routes, request_id)), access.group)
 
 
@@ -86,12 +88,15 @@ _PATHS = {
 }
 
 
-def _not_spoken(catalog: "Catalog", model: str) -> Failure:
-    spoken = [_PATHS[s] for s in catalog.surfaces_of(model) if s in _PATHS]
-    where = f" It is served at {', '.join(spoken)}." if spoken else ""
+def _not_served(catalog: "Catalog", model: str, door: "Door") -> Failure:
+    """No route: wrong endpoint for this model, or no account for it."""
+    surfaces = catalog.surfaces_of(model)
+    if not surfaces or door.surface in surfaces:
+        return Failure(Kind.UNAVAILABLE, f"No upstream account serves the model {_shown(model)}.")
+    paths = ", ".join(_PATHS[surface] for surface in surfaces)
     return Failure(
         Kind.INVALID_REQUEST,
-        f"The model {_shown(model)} is not served at this endpoint.{where}",
+        f"The model {_shown(model)} is not served at this endpoint. It is served at {paths}.",
         code="unsupported_endpoint",
         param="model",
     )
@@ -105,8 +110,7 @@ def _shown(model: str) -> str:
 def by_account(catalog: "Catalog", account: str, door: "Door") -> "Chosen | Failure":
     """The one route to the account that holds a stored answer."""
     assert door.surface is not None
-    for model in catalog.models:
-        for route in catalog.targets(model.name, door.surface):
-            if route.account == account:
-                return Chosen((route,), None)
-    return Failure(Kind.NOT_FOUND, "The upstream that stored this response is no longer here.")
+    route = catalog.route_by_account(account, door.surface)
+    if route is None:
+        return Failure(Kind.NOT_FOUND, "The upstream that stored this response is no longer here.")
+    return Chosen((route,), None)

@@ -13,6 +13,7 @@ made later has another hash.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ledger.errors import StoreUnavailable
 from ledger.keys import KeyHandle
@@ -64,7 +65,8 @@ class Ledger:
             self._remember_unknown(handle.key_hash, now_ms)
             return None
         if redis_here:
-            await self.hot.put_key(handle.shard, handle.key_hash, found[1])
+            with suppress(StoreUnavailable):
+                await self.hot.put_key(handle.shard, handle.key_hash, found[1])
         return found[1]
 
     async def usage(self, shard: str, key_id: str, request_id: str) -> UsageRecord | None:
@@ -136,10 +138,8 @@ class Ledger:
 
     async def _publish_softly(self) -> None:
         """A new secret must reach its owner even when Redis is away: the writer publishes then."""
-        try:
+        with suppress(StoreUnavailable):
             await self.publish()
-        except StoreUnavailable:
-            return
 
     async def _publish_key(self, key: KeyRow) -> None:
         await self._put([(key.shard, key_hash, facts) for key_hash, facts in facts_of(key)])

@@ -60,6 +60,10 @@ keys = Table(
     Column("updated_at_ms", BigInteger, nullable=False),
 )
 
+# What is on its way to Redis is asked for every second and is almost always nothing.
+_unpublished = keys.c.published_version < keys.c.version
+Index("ix_keys_unpublished", keys.c.id, sqlite_where=_unpublished, postgresql_where=_unpublished)
+
 # Hashes that a rotation made worthless, until Redis is known to have been told.
 revocations = Table(
     "revocations",

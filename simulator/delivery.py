@@ -6,6 +6,7 @@ chunk and short of the content-length. A drop closes it before any byte of an an
 """
 
 import asyncio
+import gzip
 from typing import Any
 
 from starlette.types import Receive, Send
@@ -14,6 +15,8 @@ from simulator.call import Headers, Reply, Stream
 from simulator.log import Entry
 from simulator.script import Script
 from simulator.shaping import CUT, HANG, shape
+
+GZIP = (b"content-encoding", b"gzip")
 
 
 class _Gone(Exception):
@@ -36,7 +39,10 @@ class Delivery:
             body, cut = reply.body, script.truncate_bytes
             if cut is None and (script.truncate_after is not None or script.hang_after is not None):
                 cut = len(body) // 2
-            headers = [*reply.headers, (b"content-length", str(len(body)).encode())]
+            headers = reply.headers
+            if script.gzip:
+                body, headers = gzip.compress(body), [*headers, GZIP]
+            headers = [*headers, (b"content-length", str(len(body)).encode())]
             await self._start(reply.status, headers)
             if cut is None:
                 await self._send({"type": "http.response.body", "body": body})
@@ -56,7 +62,7 @@ class Delivery:
         written = shape(stream, script)
         headers = stream.headers
         if script.gzip:
-            headers = [*headers, (b"content-encoding", b"gzip")]
+            headers = [*headers, GZIP]
         try:
             await self._pause(script.delay_headers_ms)
             await self._start(200, headers)

@@ -94,4 +94,3 @@ def record(
         cost_micro=cost_micro,
         usage_source=UsageSource.NONE if usage is None else UsageSource.UPSTREAM,
     )
-

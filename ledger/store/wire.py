@@ -14,6 +14,7 @@ Rules:
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -29,9 +30,11 @@ from ledger.store.link import Link, LinkLost, RedisError, Reply
 CONNECT_TIMEOUT_MS = 2_000  # one attempt to connect, including the hand-shake
 FIRST_BACKOFF_MS = 10  # an embedded Redis is back within 100 ms
 MAX_BACKOFF_MS = 500
-ABSENT = frozenset(  # error codes that mean: not now, or not here
-    ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS")
+DEMOTED = frozenset(("READONLY", "MASTERDOWN"))  # this server is no master, or none any more
+ABSENT = DEMOTED | frozenset(  # error codes that mean: not now
+    ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "OOM", "MISCONF")
 )
+_INSIDE_SCRIPT = re.compile(r"-([A-Z]+) ")  # Redis 6.2 wraps what a script's command was told
 
 log = structlog.get_logger("ledger.wire")
 
@@ -126,8 +129,12 @@ class Wire:
             self._dialling = loop.create_task(self._dial())
         self._lost_at = self._lost_at or loop.time()
         left_s = self._lost_at + self._timeouts.patience_ms / 1000 - loop.time()
+        dialling = self._dialling
         if left_s > 0:
-            await asyncio.wait((self._dialling,), timeout=left_s)
+            await asyncio.wait((dialling,), timeout=left_s)
+        if dialling.done() and self._dialling is dialling:
+            self._dialling = None
+            dialling.result()  # raises: a bug, or a URL that no socket understands
         if self._link is None:
             raise StoreUnavailable(f"no connection to Redis at {self.address}")
         return self._link
@@ -187,8 +194,10 @@ class Wire:
             self._link = None
 
     def _translated(self, error: RedisError) -> Exception:
-        if error.code in ABSENT:
-            if error.code in ("READONLY", "MASTERDOWN") and self._link is not None:
-                self._link.abandon(LinkLost("no longer the master"))
-            return StoreUnavailable(f"Redis is not ready ({error.code})")
+        inside = _INSIDE_SCRIPT.search(str(error))
+        code = inside[1] if inside and error.code == "ERR" else error.code
+        if code in DEMOTED and self._link is not None:
+            self._link.abandon(LinkLost("no longer the master"))
+        if code in ABSENT:
+            return StoreUnavailable(f"Redis is not ready ({code})")
         return StoreRefused(f"Redis refused: {error}")

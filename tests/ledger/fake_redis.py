@@ -1,6 +1,7 @@
 """A server that speaks just enough of Redis to misbehave on purpose."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,10 @@ Handler = Callable[[int, list[bytes]], Awaitable[Answer]]  # connection number, 
 
 
 @asynccontextmanager
-async def fake_redis(directory: Path, handler: Handler) -> AsyncIterator[str]:
-    """Yields the URL. Commands of the hand-shake are answered here, all others by the handler."""
+async def fake_redis(
+    directory: Path, handler: Handler, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Yields the URL, of a Unix socket or, with `tls`, of a port. Commands of the hand-shake are answered here, all others by the handler."""
     connections = 0
     tasks: set[asyncio.Task[None]] = set()
 
@@ -36,10 +39,15 @@ async def fake_redis(directory: Path, handler: Handler) -> AsyncIterator[str]:
         finally:
             writer.close()
 
-    path = directory / "fake.sock"
-    server = await asyncio.start_unix_server(serve, path)
+    if tls is None:
+        path = directory / "fake.sock"
+        server = await asyncio.start_unix_server(serve, path)
+        url = f"unix://{path}"
+    else:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+        url = f"rediss://localhost:{server.sockets[0].getsockname()[1]}"
     try:
-        yield f"unix://{path}"
+        yield url
     finally:
         server.close()
         for task in tasks:

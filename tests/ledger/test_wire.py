@@ -2,9 +2,16 @@
 
 import asyncio
 import random
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ledger.errors import BadUrl, StoreRefused, StoreUnavailable
 from ledger.store import link as link_module
@@ -124,6 +131,8 @@ async def test_a_connection_that_breaks_or_babbles_is_given_up(
         (b"-LOADING Redis is loading\r\n", StoreUnavailable),
         (b"-READONLY You can't write against a read only replica.\r\n", StoreUnavailable),
         (b"-CLUSTERDOWN Hash slot not served\r\n", StoreUnavailable),
+        (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", StoreUnavailable),
+        (b"-ERR Error running script: -READONLY You can't write.\r\n", StoreUnavailable),
         (b"-WRONGTYPE Operation against a key\r\n", StoreRefused),
         (b"-ERR unknown command\r\n", StoreRefused),
     ],
@@ -143,7 +152,9 @@ async def test_errors_of_redis_are_sorted_into_not_now_and_never(
 
 async def test_a_demoted_master_is_left_for_a_new_connection(tmp_path: Path) -> None:
     async def handler(connection: int, _: list[bytes]) -> Answer:
-        return b"-READONLY replica\r\n" if connection == 1 else b"+OK\r\n"
+        return (
+            b"-ERR Error running script: -READONLY replica\r\n" if connection == 1 else b"+OK\r\n"
+        )
 
     async with fake_redis(tmp_path, handler) as url:
         wire = wire_to(url)
@@ -217,6 +228,56 @@ async def test_nothing_is_answered_after_closing(redis_url: str) -> None:
     await wire.close()
     with pytest.raises(StoreUnavailable):
         await wire.call("PING")
+
+
+async def test_a_tcp_port_works_like_a_socket(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = RedisServer(tmp_path / "redis", "--port", str(port))
+    server.start()
+    wire = wire_to(f"redis://127.0.0.1:{port}/1", Timeouts())
+    assert await asyncio.gather(*(wire.call("ECHO", f"{n}") for n in range(3))) == [
+        b"0",
+        b"1",
+        b"2",
+    ]
+    await wire.close()
+    server.stop()
+
+
+async def test_tls_is_spoken_with_a_server_whose_certificate_is_trusted(tmp_path: Path) -> None:
+    async def handler(_: int, command: list[bytes]) -> Answer:
+        return bulk(command[1])
+
+    context, ca_file = self_signed(tmp_path)
+    async with fake_redis(tmp_path, handler, context) as url:
+        wire = wire_to(f"{url}?ssl_ca_certs={ca_file}", Timeouts())
+        assert await wire.call("ECHO", "sealed") == b"sealed"
+        await wire.close()
+        stranger = wire_to(url)
+        with pytest.raises(StoreUnavailable):
+            await stranger.call("ECHO", "sealed")
+        await stranger.close()
+
+
+def self_signed(directory: Path) -> tuple[ssl.SSLContext, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    ca_file = directory / "ca.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    ca_file.write_bytes(certificate.public_bytes(Encoding.PEM) + secret)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(ca_file)
+    return context, ca_file
 
 
 async def test_password_and_database_of_the_url_are_used(tmp_path: Path) -> None:

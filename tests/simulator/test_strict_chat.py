@@ -76,9 +76,9 @@ CASES: dict[str, tuple[Json, str | None, str | None, str]] = {
             ASKED,
             {**RESULT, "content": [{"type": "image_url", "image_url": {"url": "https://x/"}}]},
         ),
-        None,
-        None,
-        "'messages[2].content[0]",
+        "invalid_value",
+        "messages[2].content[0].type",
+        "Invalid value: 'image_url'. Supported values are: 'text'.",
     ),
     "no content": (
         turns({"role": "user", "content": None}),

@@ -90,7 +90,7 @@ BYTES = NOISE | damaged() | OBJECTS.map(orjson.dumps) | misused()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(data=BYTES)
 def test_a_request_or_an_answer_is_understood_or_not(protocol: Protocol, data: bytes) -> None:
     for read in (protocol.peek, protocol.decode_response):
@@ -105,7 +105,7 @@ def test_a_request_or_an_answer_is_understood_or_not(protocol: Protocol, data: b
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(
     pieces=st.lists(BYTES | BYTES.map(lambda data: b"data: " + data + b"\n\n"), max_size=4),
     kind=st.sampled_from([*CONTENT_TYPES.values(), "", "text/html"]),
@@ -122,7 +122,7 @@ def test_a_stream_is_understood_or_not(protocol: Protocol, pieces: list[bytes], 
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(
     status=st.integers(400, 599),
     headers=st.dictionaries(

@@ -57,6 +57,14 @@ def _keys() -> None:
         sa.UniqueConstraint("previous_hash", name="uq_keys_previous_hash"),
     )
     op.create_index("ix_keys_customer_id", "keys", ["customer_id"])
+    unpublished = sa.text("published_version < version")
+    op.create_index(
+        "ix_keys_unpublished",
+        "keys",
+        ["id"],
+        sqlite_where=unpublished,
+        postgresql_where=unpublished,
+    )
 
 
 def _revocations() -> None:
