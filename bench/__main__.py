@@ -20,7 +20,6 @@ from bench.report import Report
 from bench.rounds import Unable
 from bench.stack import NotReady
 
-
 WIDTH = 110  # of the tables, in a pipe too
 
 

@@ -21,10 +21,10 @@ async def measure(
     stream = await taking_turns(load, sides, CHAT_STREAM, form)
     in_order = [[rounds[side.name] for side in sides] for rounds in (whole, stream)]
     rows = [
-        _row("whole answer, p50", in_order[0], 50, lambda r: r.total_us),
-        _row("whole answer, p99", in_order[0], 99, lambda r: r.total_us),
-        _row("first token of a stream, p50", in_order[1], 50, lambda r: r.first_us, judge=True),
-        _row("first token of a stream, p99", in_order[1], 99, lambda r: r.first_us),
+        row("whole answer, p50", in_order[0], 50, lambda r: r.total_us),
+        row("whole answer, p99", in_order[0], 99, lambda r: r.total_us),
+        row("first token of a stream, p50", in_order[1], 50, lambda r: r.first_us, judge=True),
+        row("first token of a stream, p99", in_order[1], 99, lambda r: r.first_us),
     ]
     seen = [made for rounds in (whole, stream) for side in rounds.values() for made in side]
     counts = f"{sum(len(made.total_us) for made in seen)} answers in all"
@@ -32,9 +32,10 @@ async def measure(
     return Section("Added latency, OpenAI Chat, same protocol", COLUMNS, rows, "", notes), seen
 
 
-def _row(
+def row(
     what: str, sides: Sequence[Sequence[Round]], percent: float, times: Times, judge: bool = False
 ) -> Figure:
+    """`sides`: rounds straight to the upstream, through the floor, through the gateway."""
     direct, floor, gateway = (_time(rounds, percent, times) for rounds in sides)
     values = dict(zip(COLUMNS, (direct, floor - direct, gateway - direct), strict=True))
     if judge:

@@ -1,9 +1,9 @@
 """Two well-known gateways on the same work: LiteLLM's proxy (Python) and Portkey's (Node).
 
-They run as their documentation says for production, one process each, with next to nothing switched on:
-no customers' keys, no limits, no budgets, no database. Same upstream, same load, same rounds as ours. Each is
-installed on first use under `.bench/`, pinned; what cannot be installed or started is reported as
-such and costs the rest of the run nothing.
+They run as their documentation says for production, one process each, with next to nothing
+switched on: no customers' keys, no limits, no budgets, no database. Same upstream, same load, same
+rounds as ours. Each is installed on first use under `.bench/`, pinned; what cannot be installed or
+started is reported as such and costs the rest of the run nothing.
 """
 
 import asyncio
@@ -50,9 +50,9 @@ async def litellm(stack: Stack, home: Path) -> Subject:
     binary = place / "bin" / "litellm"
     mark = place / f"installed-{LITELLM_VERSION}"
     if not mark.exists():
-        await _install(sys.executable, "-m", "venv", str(place))
+        await install(sys.executable, "-m", "venv", str(place))
         package = f"litellm[proxy]=={LITELLM_VERSION}"
-        await _install(str(place / "bin" / "pip"), "install", "--quiet", package)
+        await install(str(place / "bin" / "pip"), "install", "--quiet", package)
         mark.touch()
     port = ports.free(HOST)
     config = stack.directory / "litellm.yaml"
@@ -73,7 +73,9 @@ async def litellm(stack: Stack, home: Path) -> Subject:
         LITELLM_LOCAL_MODEL_COST_MAP="True",
         NO_DOCS="True",
     )
-    return Subject("LiteLLM", port, {"authorization": f"Bearer {LITELLM_KEY}"}, {"peer": [child.pid]})
+    return Subject(
+        "LiteLLM", port, {"authorization": f"Bearer {LITELLM_KEY}"}, {"peer": [child.pid]}
+    )
 
 
 async def portkey(stack: Stack, home: Path) -> Subject:
@@ -89,7 +91,7 @@ async def portkey(stack: Stack, home: Path) -> Subject:
         }
         (place / "package.json").write_bytes(orjson.dumps(package))
         flags = ("--no-audit", "--no-fund", "--ignore-scripts")
-        await _install("npm", "install", "--prefix", str(place), *flags)
+        await install("npm", "install", "--prefix", str(place), *flags)
         mark.touch()
     port = ports.free(HOST)
     script = place / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
@@ -109,10 +111,12 @@ async def portkey(stack: Stack, home: Path) -> Subject:
     return Subject("Portkey", port, headers, {"peer": [child.pid]})
 
 
-PEERS: Sequence[tuple[str, str, Starter, Budget]] = (
-    ("LiteLLM", LITELLM_VERSION, litellm, LITELLM),
-    ("Portkey", PORTKEY_VERSION, portkey, PORTKEY),
+# Name, version, how it starts, and the budgets of a whole answer and of a stream, where declared.
+PEERS: Sequence[tuple[str, str, Starter, tuple[Budget | None, Budget | None]]] = (
+    ("LiteLLM", LITELLM_VERSION, litellm, (LITELLM, LITELLM)),
+    ("Portkey", PORTKEY_VERSION, portkey, (PORTKEY, None)),
 )
+_WORKS = (("whole answer", CHAT_PLAIN), (f"stream of {EVENTS} events", CHAT_STREAM))
 
 
 async def measure(
@@ -124,10 +128,10 @@ async def measure(
     rows: list[Figure] = []
     seen: list[Round] = []
     problems: list[str] = []
-    for name, version, start, budget in PEERS:
+    for name, version, start, budgets in PEERS:
         try:
             peer = await start(stack, home)
-            made, rounds = await _against(load, ours, peer, form, budget)
+            made, rounds = await _against(load, ours, peer, form, budgets)
         except (NotInstalled, NotReady, Unable) as error:
             problems.append(f"{name} {version}: {error}")
             continue
@@ -144,12 +148,16 @@ async def measure(
 
 
 async def _against(
-    load: Load, ours: tuple[Subject, Subject], peer: Subject, form: Form, budget: Budget
+    load: Load,
+    ours: tuple[Subject, Subject],
+    peer: Subject,
+    form: Form,
+    budgets: Sequence[Budget | None],
 ) -> tuple[list[Figure], list[Round]]:
     sides = (*ours, peer)
     rows: list[Figure] = []
     seen: list[Round] = []
-    for what, work in (("whole answer", CHAT_PLAIN), (f"stream of {EVENTS} events", CHAT_STREAM)):
+    for (what, work), budget in zip(_WORKS, budgets, strict=True):
         rounds = await taking_turns(load, sides, work, form)
         rows.append(_row(f"{what}, beside {peer.name}", rounds, peer, budget))
         seen += [made for side in rounds.values() for made in side]
@@ -158,17 +166,21 @@ async def _against(
     return rows, seen
 
 
-def _row(what: str, rounds: Mapping[str, Sequence[Round]], peer: Subject, budget: Budget) -> Figure:
+def _row(
+    what: str, rounds: Mapping[str, Sequence[Round]], peer: Subject, budget: Budget | None
+) -> Figure:
     costs = {name: [made.cost_us() for made in side] for name, side in rounds.items()}
     quotients = figures.quotients(costs["gateway"], costs[peer.name])
     values: dict[str, float | None] = {name: figures.median(side) for name, side in costs.items()}
     if not quotients:
         return Figure(what, "us", values, None, budget)
     ratio, spread = figures.median(quotients), figures.spread(quotients)
+    if budget is None:
+        return Figure(what, "us", values, ratio, spread=spread)
     return judged(what, "us", values, budget, ratio=ratio, spread=spread)
 
 
-async def _install(*argv: str) -> None:
+async def install(*argv: str) -> None:
     """Runs an installer. Raises NotInstalled."""
     try:
         process = await asyncio.create_subprocess_exec(

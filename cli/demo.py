@@ -5,6 +5,7 @@ same one: a convenience that only a demo may have.
 """
 
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Demo:
         """One per protocol; one streamed, one over TLS."""
         message = f'"messages":[{{"role":"user","content":"{QUESTION}"}}]'
         json = "-H 'content-type: application/json'"
+        ca = shlex.quote(str(self.ca))
         bearer = f"-H 'authorization: Bearer {self.secret}'"
         return [
             f"curl {self.http}/api/v1/messages -H 'x-api-key: {self.secret}'"
@@ -60,7 +62,7 @@ class Demo:
             f' -d \'{{"model":"{CLAUDE}","max_tokens":200,{message}}}\'',
             f"curl -N {self.http}/openai/v1/chat/completions {bearer} {json}"
             f' -d \'{{"model":"{GPT}","stream":true,{message}}}\'',
-            f"curl --cacert {self.ca} {self.https}/openai/v1/responses {bearer} {json}"
+            f"curl --cacert {ca} {self.https}/openai/v1/responses {bearer} {json}"
             f' -d \'{{"model":"{GPT}","input":"{QUESTION}"}}\'',
             f"curl {self.http}/gemini/v1beta/models/{GEMINI}:generateContent"
             f" -H 'x-goog-api-key: {self.secret}' {json}"

@@ -232,6 +232,7 @@ async def running(
                 yield gateway
             finally:
                 await gateway.stop()
+                places.leave()
 
 
 def envoy_settings(settings: Settings, catalog: Catalog, workers: list[str]) -> EnvoySettings:

@@ -31,7 +31,7 @@ def free(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def require(host: str, ports: dict[str, int]) -> None:
+def require(host: str, ports: dict[str, int], other: str = "") -> None:
     """Raises OperatorError for those that are taken. Keys are the flags that choose them; 0 is
     none."""
     details = []
@@ -39,7 +39,7 @@ def require(host: str, ports: dict[str, int]) -> None:
         if port and (reason := problem(host, port)):
             details.append(f"{host}:{port}: {reason}; choose another with {flag}")
     if details:
-        raise OperatorError("A port cannot be used.", details)
+        raise OperatorError("A port cannot be used.", [*details, *filter(None, [other])])
 
 
 def _reason(error: OSError) -> str:

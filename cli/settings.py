@@ -7,6 +7,7 @@ path.
 
 import hashlib
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,6 +166,12 @@ class Places:
                 raise OperatorError(f"Cannot use {directory}: {error.strerror}.") from error
 
     def clear_sockets(self) -> None:
-        """Remove the sockets of a run that ended badly. Only for who holds the lock."""
+        """Remove what is left of an earlier run. Only for who holds the lock."""
         for socket in self.run.glob("*.sock"):
             socket.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """The end of a run: no sockets, and nothing outside the data directory."""
+        self.clear_sockets()
+        if not self.run.is_relative_to(self.data):
+            shutil.rmtree(self.run, ignore_errors=True)

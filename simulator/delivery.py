@@ -36,17 +36,16 @@ class Delivery:
         """A whole answer, possibly late, possibly cut short of its content-length."""
         try:
             await self._pause(script.delay_headers_ms + script.delay_first_ms)
-            body, cut = reply.body, script.truncate_bytes
-            if cut is None and (script.truncate_after is not None or script.hang_after is not None):
-                cut = len(body) // 2
-            headers = reply.headers
+            body, headers, cut = reply.body, reply.headers, script.truncate_bytes
             if script.gzip:
                 body, headers = gzip.compress(body), [*headers, GZIP]
+            if cut is None and (script.truncate_after is not None or script.hang_after is not None):
+                cut = len(body) // 2
             headers = [*headers, (b"content-length", str(len(body)).encode())]
             await self._start(reply.status, headers)
             if cut is None:
                 await self._send({"type": "http.response.body", "body": body})
-                self._entry.end = "complete"
+                self._finished()
                 return
             await self._chunk(body[: min(cut, len(body) - 1)])
             if script.hang_after is not None:
@@ -79,7 +78,7 @@ class Delivery:
                 self._entry.end = CUT
                 return
             await self._send({"type": "http.response.body", "body": b""})
-            self._entry.end = "complete"
+            self._finished()
         except _Gone:
             self._entry.end = "disconnected"
         finally:
@@ -94,6 +93,11 @@ class Delivery:
         if transport is not None:
             transport.abort()
             await self._left()
+
+    def _finished(self) -> None:
+        """uvicorn takes what is sent to a client that left, and says nothing."""
+        gone = getattr(getattr(self._receive, "__self__", None), "disconnected", False)
+        self._entry.end = "disconnected" if gone else "complete"
 
     async def _start(self, status: int, headers: Headers) -> None:
         self._entry.status = status

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -37,7 +37,6 @@ class Entry:
     status: int | None = None
     events_sent: int = 0
     end: str = "pending"
-    parsed: Any = field(default=None)
 
 
 def hashed(secret: str) -> str:

@@ -37,7 +37,9 @@ def demo(
     if once or free_ports:
         http_port, https_port = ports.free(HOST), ports.free(HOST)
     else:
-        ports.require(HOST, {"--http-port": http_port, "--https-port": https_port})
+        ports.require(
+            HOST, {"--http-port": http_port, "--https-port": https_port}, "or take --free-ports"
+        )
     with _directory(data_dir, once) as directory:
         settings = Settings(
             data_dir=directory,

@@ -3,7 +3,7 @@ meant."""
 
 from typing import Any
 
-from simulator.grammar.check import Array, Literals, Map, Node, Obj, Problem, Scalar, Tag, json_type
+from simulator.grammar.check import Array, Literals, Map, Node, Obj, Problem, Scalar, Tag
 
 TAG_FIELDS = ("type", "role")
 
@@ -106,6 +106,3 @@ def _best(nodes: list[Any], value: Any) -> Problem | None:
         if best is None or len(problem.steps) > len(best.steps):
             best = problem
     return best
-
-
-__all__ = ["Union", "json_type"]

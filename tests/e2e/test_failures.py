@@ -1,4 +1,4 @@
-"""What breaks, and what the client sees of it: killed workers, rolling restarts, drains, a lost Redis."""
+"""What breaks, and what the client sees of it: workers, restarts, drains, Redis."""
 
 import signal
 import threading

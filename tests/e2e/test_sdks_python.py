@@ -1,4 +1,4 @@
-"""The vendors' Python SDKs by base URL alone: plain and streamed, sync and async, their own errors."""
+"""The vendors' Python SDKs by base URL alone: plain, streamed, sync, async, their own errors."""
 
 import ssl
 from typing import Any

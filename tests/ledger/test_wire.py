@@ -151,10 +151,10 @@ async def test_errors_of_redis_are_sorted_into_not_now_and_never(
 
 
 async def test_a_demoted_master_is_left_for_a_new_connection(tmp_path: Path) -> None:
+    refusal = b"-ERR Error running script: -READONLY replica\r\n"
+
     async def handler(connection: int, _: list[bytes]) -> Answer:
-        return (
-            b"-ERR Error running script: -READONLY replica\r\n" if connection == 1 else b"+OK\r\n"
-        )
+        return refusal if connection == 1 else b"+OK\r\n"
 
     async with fake_redis(tmp_path, handler) as url:
         wire = wire_to(url)

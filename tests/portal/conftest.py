@@ -1,6 +1,8 @@
 """A portal with a real Redis, a real SQLite file and a real catalog file, and a clock to turn."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,13 @@ from fastapi import FastAPI
 from ledger.keys import KeyHandle, parse
 from ledger.ledger import Ledger
 from ledger.model import KeyRow, KeySpec, Settled, Settlement, UsageRecord
+from ledger.store.record import Record
 from portal.app import create_app
 from portal.settings import Settings
-from tests.ledger.conftest import redis_url, shared_redis, sqlite_url
+from tests.ledger.conftest import redis_url, shared_redis
 from tests.ledger.samples import record_of
 
-__all__ = ["redis_url", "shared_redis", "sqlite_url"]
+__all__ = ["redis_url", "shared_redis"]
 
 CATALOG = Path(__file__).with_name("catalog.yaml").read_text("utf-8")
 ENV = {"ANTHROPIC_API_KEY": "sk-ant-upstream-secret"}
@@ -79,7 +82,26 @@ class World:
         return record
 
 
-Open = Callable[..., Any]
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table and nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("sql") / "migrated.sqlite3"
+
+    async def migrate() -> None:
+        record = Record.connect(f"sqlite:///{path}")
+        await record.migrate()
+        await record.close()
+
+    asyncio.run(migrate())
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated: Path, tmp_path: Path) -> str:
+    """A database of one's own, migrated."""
+    path = tmp_path / "ledger.sqlite3"
+    shutil.copyfile(migrated, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -113,7 +135,7 @@ async def world(settings: Settings, stack: AsyncExitStack) -> World:
     settings = Settings(
         settings.catalog, settings.redis_url, settings.sql_url, clock=lambda: clock[0], env=ENV
     )
-    ledger = await Ledger.open(settings.redis_url, settings.sql_url, migrate=True)
+    ledger = await Ledger.open(settings.redis_url, settings.sql_url)
     stack.push_async_callback(ledger.close)
     app = create_app(settings)
     return World(settings, ledger, app, await started(app, stack), clock)

@@ -1,13 +1,11 @@
 """Alive, ready, and what is missing; the catalog followed while the portal runs."""
 
-import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from ledger.ledger import Ledger
 from portal.app import create_app
 from portal.settings import Settings
 from tests.ledger.conftest import RedisServer, own_redis, until
@@ -36,8 +34,6 @@ async def test_a_redis_that_goes_away_is_missing_until_it_is_back(
 ) -> None:
     path = tmp_path / "catalog.yaml"
     path.write_text(CATALOG, "utf-8")
-    ledger = await Ledger.open(own_redis.url, sqlite_url, migrate=True)
-    await ledger.close()
     client = await started(create_app(Settings(path, own_redis.url, sqlite_url, env=ENV)), stack)
     assert (await client.get("/readyz")).status_code == 200
     own_redis.kill()
@@ -96,7 +92,7 @@ async def test_a_changed_catalog_is_served_and_a_wrong_one_is_not(world: World) 
     def put(text: str) -> None:
         new = path.with_name("new")
         new.write_text(text, "utf-8")
-        os.replace(new, path)
+        new.replace(path)
 
     async def is_new() -> bool:
         return await listed() == ["fresh", *LISTED[1:]]

@@ -33,39 +33,30 @@ def names_in(body: dict[str, Any]) -> list[str]:
     return [entry["id"] for entry in body["data"]]
 
 
-@pytest.mark.parametrize(
-    ("path", "shape"),
-    [
-        *((path, "openai") for path in OPENAI_PATHS),
-        *((path, "anthropic") for path in ANTHROPIC_PATHS),
-        *((path, "gemini") for path in GEMINI_PATHS),
-    ],
-)
-async def test_each_path_lists_every_model_in_its_vendors_shape(
-    world: World, path: str, shape: str
-) -> None:
-    answer = await world.get(path, await world.key())
-    assert (answer.status_code, shape_of(answer.json())) == (200, shape)
-    assert names_in(answer.json()) == LISTED
+async def test_each_path_lists_every_model_in_its_vendors_shape(world: World) -> None:
+    expected = {
+        **dict.fromkeys(OPENAI_PATHS, "openai"),
+        **dict.fromkeys(ANTHROPIC_PATHS, "anthropic"),
+        **dict.fromkeys(GEMINI_PATHS, "gemini"),
+    }
+    key = await world.key()
+    answers = {path: (await world.get(path, key)).json() for path in expected}
+    assert {path: shape_of(body) for path, body in answers.items()} == expected
+    assert all(names_in(body) == LISTED for body in answers.values())
 
 
-@pytest.mark.parametrize(
-    ("path", "headers", "shape"),
-    [
+async def test_the_prefix_decides_before_the_headers(world: World) -> None:
+    key = await world.key()
+    for path, headers, shape in (
         ("/v1/models", ANTHROPIC_VERSION, "anthropic"),
         ("/openai/v1/models", ANTHROPIC_VERSION, "openai"),
         ("/v1beta/models", ANTHROPIC_VERSION, "gemini"),
         ("/api/v1/models", {"x_goog_api_key": "x"}, "anthropic"),
         ("/gemini/v1/models", ANTHROPIC_VERSION, "gemini"),
-    ],
-)
-async def test_the_prefix_decides_before_the_headers(
-    world: World, path: str, headers: dict[str, str], shape: str
-) -> None:
-    key = await world.key()
-    for each in (path, f"{path}/gpt-5-mini"):
-        answer = await world.get(each, key, **headers)
-        assert (answer.status_code, shape_of(answer.json())) == (200, shape)
+    ):
+        for each in (path, f"{path}/gpt-5-mini"):
+            answer = await world.get(each, key, **headers)
+            assert (each, shape_of(answer.json())) == (each, shape)
 
 
 async def test_a_google_key_on_the_bare_path_asks_for_googles_shape(world: World) -> None:
@@ -137,22 +128,18 @@ async def test_what_is_not_declared_is_left_out_or_has_the_vendors_word_for_it(
     assert "inputTokenLimit" not in gemini
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_names_may_contain_slashes_and_colons(world: World) -> None:
+    key = await world.key()
+    for path in (
         "/v1/models/meta/llama-4:free",
         "/v1/models/meta%2Fllama-4%3Afree",
         "/v1/models/meta/llama-4:free/",
         "/v1beta/models/meta/llama-4:free",
         "/v1beta/models/models/meta%2Fllama-4:free",
         "/claude/v1/models/meta/llama-4:free",
-    ],
-)
-async def test_names_may_contain_slashes_and_colons(world: World, path: str) -> None:
-    answer = await world.get(path, await world.key())
-    assert answer.status_code == 200
-    entry = answer.json()
-    assert entry.get("id", entry.get("baseModelId")) == "meta/llama-4:free"
+    ):
+        entry = (await world.get(path, key)).json()
+        assert (path, entry.get("id", entry.get("baseModelId"))) == (path, "meta/llama-4:free")
 
 
 async def test_an_alias_is_resolved_and_a_pattern_answers_the_name_that_was_asked(
@@ -180,27 +167,25 @@ async def test_a_key_sees_what_its_groups_and_its_own_patterns_allow(world: Worl
     assert names_in((await world.get("/v1/models", lost)).json()) == []
 
 
-@pytest.mark.parametrize(
-    ("spec", "name", "status"),
-    [
-        ({"groups": ("claude",)}, "claude-opus-5-5", 200),
-        ({"groups": ("claude",)}, "claude-opus-latest", 200),
-        ({"groups": ("claude",)}, "gpt-5-mini", 404),
-        ({"groups": ("open",)}, "meta/llama-4:free", 200),  # the group has no `messages` door
-        ({"groups": ("open",)}, "mistral-large-3", 200),
-        ({"groups": ("claude",)}, "mistral-large-3", 404),
-        ({"models": ("gpt-*",)}, "mistral-large-3", 404),
-        ({"models": ("gpt-*",)}, "gpt-5-mini", 200),
-        ({"groups": ("no-such-group",)}, "gpt-5-mini", 404),
-        ({}, "gpt-idle", 404),  # declared, but no account serves it
-        ({}, "mistral-*", 404),  # a pattern is no model
-    ],
-)
-async def test_a_model_can_be_asked_for_exactly_when_the_key_may_use_it(
-    world: World, spec: dict[str, tuple[str, ...]], name: str, status: int
-) -> None:
-    answer = await world.get(f"/v1/models/{name}", await world.key(**spec))
-    assert answer.status_code == status
+ASKED: list[tuple[dict[str, Any], str, int]] = [
+    ({"groups": ("claude",)}, "claude-opus-5-5", 200),
+    ({"groups": ("claude",)}, "claude-opus-latest", 200),
+    ({"groups": ("claude",)}, "gpt-5-mini", 404),
+    ({"groups": ("open",)}, "meta/llama-4:free", 200),  # the group has no `messages` door
+    ({"groups": ("open",)}, "mistral-large-3", 200),
+    ({"groups": ("claude",)}, "mistral-large-3", 404),
+    ({"models": ("gpt-*",)}, "mistral-large-3", 404),
+    ({"models": ("gpt-*",)}, "gpt-5-mini", 200),
+    ({"groups": ("no-such-group",)}, "gpt-5-mini", 404),
+    ({}, "gpt-idle", 404),  # declared, but no account serves it
+    ({}, "mistral-*", 404),  # a pattern is no model
+]
+
+
+async def test_a_model_can_be_asked_for_exactly_when_the_key_may_use_it(world: World) -> None:
+    for spec, name, status in ASKED:
+        answer = await world.get(f"/v1/models/{name}", await world.key(**spec))
+        assert (spec, name, answer.status_code) == (spec, name, status)
 
 
 @pytest.mark.parametrize("path", ["/openai/v1/models", "/api/v1/models", "/v1beta/models"])
@@ -330,36 +315,33 @@ def token_of(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-@pytest.mark.parametrize(
-    ("path", "query", "param"),
-    [
-        ("/api/v1/models", "limit=0", "limit"),
-        ("/api/v1/models", "limit=1001", "limit"),
-        ("/api/v1/models", "limit=many", "limit"),
-        ("/api/v1/models", f"limit={'9' * 5000}", "limit"),
-        ("/api/v1/models", "limit=", "limit"),
-        ("/api/v1/models", "after_id=no-such-model", "after_id"),
-        ("/api/v1/models", "after_id=", "after_id"),
-        ("/api/v1/models", "before_id=%00", "before_id"),
-        ("/api/v1/models", "after_id=gpt-5-mini&before_id=gpt-5-mini", "before_id"),
-        ("/api/v1/models", "lifecycle=young", "lifecycle"),
-        ("/v1beta/models", "pageSize=-1", "pageSize"),
-        ("/v1beta/models", "page_size=1.5", "page_size"),
-        ("/v1beta/models", "pageToken=***", "pageToken"),
-        ("/v1beta/models", "pageToken=%ff%fe", "pageToken"),
-        ("/v1beta/models", f"pageToken={token_of('no-such-model')}", "pageToken"),
-        ("/v1beta/models", "page_token=_w", "pageToken"),
-    ],
-)
-async def test_a_wrong_parameter_is_400_in_dialect_and_names_it(
-    world: World, path: str, query: str, param: str
-) -> None:
-    answer = await world.get(f"{path}?{query}", await world.key())
-    assert answer.status_code == 400
-    expected = "gemini" if "beta" in path else "anthropic"
-    assert shape_of(answer.json()) == expected
-    message = answer.json()["error"]["message"].lower()
-    assert param.lower().replace("_", "") in message.replace("_", "")
+WRONG = [
+    ("/api/v1/models", "limit=0", "limit"),
+    ("/api/v1/models", "limit=1001", "limit"),
+    ("/api/v1/models", "limit=many", "limit"),
+    ("/api/v1/models", f"limit={'9' * 5000}", "limit"),
+    ("/api/v1/models", "limit=", "limit"),
+    ("/api/v1/models", "after_id=no-such-model", "after_id"),
+    ("/api/v1/models", "after_id=", "after_id"),
+    ("/api/v1/models", "before_id=%00", "before_id"),
+    ("/api/v1/models", "after_id=gpt-5-mini&before_id=gpt-5-mini", "before_id"),
+    ("/api/v1/models", "lifecycle=young", "lifecycle"),
+    ("/v1beta/models", "pageSize=-1", "pageSize"),
+    ("/v1beta/models", "page_size=1.5", "page_size"),
+    ("/v1beta/models", "pageToken=***", "pageToken"),
+    ("/v1beta/models", "pageToken=%ff%fe", "pageToken"),
+    ("/v1beta/models", f"pageToken={token_of('no-such-model')}", "pageToken"),
+    ("/v1beta/models", "page_token=_w", "pageToken"),
+]
+
+
+async def test_a_wrong_parameter_is_400_in_dialect_and_names_it(world: World) -> None:
+    key = await world.key()
+    for path, query, param in WRONG:
+        answer = await world.get(f"{path}?{query}", key)
+        assert (query, answer.status_code) == (query, 400)
+        assert shape_of(answer.json()) == ("gemini" if "beta" in path else "anthropic")
+        assert answer.json()["error"]["message"].startswith(f"{param}: ")
 
 
 async def test_openais_list_is_whole_whatever_the_query_says(world: World) -> None:

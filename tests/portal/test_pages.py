@@ -97,25 +97,23 @@ async def test_the_start_page_names_the_base_url_of_each_tool_and_every_door(
         assert tool in answer.text
 
 
-@pytest.mark.parametrize(
-    ("host", "shown"),
-    [
-        ("localhost:8080", "http://localhost:8080/api"),
-        ("[::1]:8080", "http://[::1]:8080/api"),
-        ("probe.example.com", "https://api.example.com/api"),
-        ("PROBE.example.com:443", "https://api.example.com/api"),
-        ("<script>alert(1)</script>", "https://api.example.com/api"),
-        ("a'onclick='x", "https://api.example.com/api"),
-        ("", "https://api.example.com/api"),
-    ],
+HOSTS = (
+    ("localhost:8080", "http://localhost:8080/api"),
+    ("[::1]:8080", "http://[::1]:8080/api"),
+    ("probe.example.com", "https://api.example.com/api"),
+    ("PROBE.example.com:443", "https://api.example.com/api"),
+    ("<script>alert(1)</script>", "https://api.example.com/api"),
+    ("a'onclick='x", "https://api.example.com/api"),
+    ("", "https://api.example.com/api"),
 )
-async def test_the_host_is_shown_only_where_it_is_plausible(
-    world: World, host: str, shown: str
-) -> None:
-    answer = await world.client.get("/", headers={"host": host})
-    assert shown in Seen(answer.text).code
-    assert "<script" not in answer.text
-    assert "onclick" not in answer.text
+
+
+async def test_the_host_is_shown_only_where_it_is_plausible(world: World) -> None:
+    for host, shown in HOSTS:
+        answer = await world.client.get("/", headers={"host": host})
+        assert shown in Seen(answer.text).code, host
+        assert "<script" not in answer.text
+        assert "onclick" not in answer.text
 
 
 def test_without_a_catalog_and_a_host_the_page_still_has_an_address() -> None:

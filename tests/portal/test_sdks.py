@@ -1,4 +1,4 @@
-"""The vendors' own SDKs list and fetch models from a real server, and raise their own exceptions."""
+"""The vendors' own SDKs list and fetch models from a real server and raise their own exceptions."""
 
 import asyncio
 import socket

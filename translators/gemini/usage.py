@@ -14,6 +14,8 @@ from typing import Any
 from translators.canonical.usage import Usage
 from translators.fields import count, inner
 
+_NOTHING = Usage()
+
 # The same figures in snake case, as some proxies and older SDKs write them.
 _SNAKE = {
     "promptTokenCount": "prompt_token_count",
@@ -42,7 +44,7 @@ def read_usage(wire: Mapping[str, Any], searches: int | None) -> Usage | None:
         image_output_tokens=images,
         web_searches=searches,
     )
-    return usage if usage != Usage() else None
+    return usage if usage != _NOTHING else None
 
 
 def searches_in(candidate: Mapping[str, Any]) -> int | None:
