@@ -47,6 +47,8 @@ def read(
     content_type = headers.get("content-type", "")
     if opened.door.stored:
         return Asked(opened, STORED, False, body, content_type, pin=opened.subject)
+    if headers.get("content-encoding", "identity") != "identity":
+        return Failure(Kind.INVALID_REQUEST, "Send the request body uncompressed.", status=415)
     if not body:
         return Failure(Kind.INVALID_REQUEST, "The request body is empty; send JSON.")
     try:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from simulator import tokens
+from simulator.anthropic.settings import is_adaptive
 from simulator.call import Call, mapping
 from simulator.plan import Ask, Tool
 
@@ -65,7 +66,7 @@ def ask(call: Call) -> Ask:
 def _hidden(model: str, thinking: dict[str, Any]) -> bool:
     """Newer models show thinking only when asked to; older ones unless asked not to."""
     display = thinking.get("display")
-    return display == "omitted" or (display is None and thinking.get("type") == "adaptive")
+    return display == "omitted" or (display is None and is_adaptive(model))
 
 
 def _schema(body: dict[str, Any]) -> Any:

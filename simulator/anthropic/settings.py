@@ -20,6 +20,9 @@ _NEWEST = re.compile(r"claude-(opus-5-5|fable-5-[12]|mythos-5-[12]).*")
 _OLDER = re.compile(r"claude-(3|2|instant|(opus|sonnet|haiku)-[34]).*")
 
 
+_BUDGETED = re.compile(r"claude-(3.*|(opus|sonnet|haiku)-4(-[015])?(-\d{8})?)")
+
+
 def is_adaptive(model: str) -> bool:
     """Models that refuse sampling parameters, budgets and prefill."""
     return _ADAPTIVE.fullmatch(model) is not None
@@ -82,6 +85,11 @@ def _thinking(call: Call) -> None:
             )
             raise refused(400, message)
         _budget(call, thinking["budget_tokens"])
+    if kind == "adaptive" and _BUDGETED.fullmatch(call.model):
+        raise refused(400, "adaptive thinking is not supported on this model")
+    effort = mapping(call.json.get("output_config")).get("effort")
+    if effort and _BUDGETED.fullmatch(call.model) and "opus-4-5" not in call.model:
+        raise refused(400, "This model does not support the effort parameter.")
     if kind == "disabled" and _NEWEST.fullmatch(call.model):
         raise refused(400, '"thinking.type.disabled" is not supported for this model.')
 

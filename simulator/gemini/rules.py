@@ -172,7 +172,7 @@ def _signatures(call: Call, listed: list[dict[str, Any]]) -> None:
             if signature is not None:
                 _genuine(signature, f"contents[{index}].parts[{position}].thought_signature")
         if index > current and needs_signature(call.model):
-            _signed(content)
+            _signed(index, content)
 
 
 def _genuine(signature: str, where: str) -> None:
@@ -188,12 +188,12 @@ def _genuine(signature: str, where: str) -> None:
         raise refused(400, "Corrupted thought signature.")
 
 
-def _signed(content: dict[str, Any]) -> None:
-    for position, part in enumerate(content["parts"]):
+def _signed(index: int, content: dict[str, Any]) -> None:
+    for part in content["parts"]:
         called = get(part, "functionCall")
         if called is None:
             continue
         if get(part, "thoughtSignature") is None:
-            where = f"function call `default_api:{called['name']}` , position {position + 1}"
+            where = f"function call `default_api:{called['name']}` , position {index + 1}"
             raise refused(400, _UNSIGNED.format(where=where))
         return

@@ -158,6 +158,19 @@ def test_workers_killed_one_after_the_other_under_load_lose_no_plain_request(
             workers(fragile)
 
 
+def test_a_worker_that_hangs_is_invisible_too(fragile: Gateway) -> None:
+    """Envoy gives up on it after `message_timeout`, and another worker answers."""
+    hung = workers(fragile)[0]
+    hung.suspend()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: ask(fragile), range(16)))
+    finally:
+        hung.resume()
+    assert [answer.status_code for answer in answers] == [200] * 16
+    assert max(int(answer.headers["x-clavis-attempts"]) for answer in answers) > 1
+
+
 def test_redis_killed_is_a_clear_refusal_and_then_nothing(fragile: Gateway) -> None:
     assert ask(fragile).status_code == 200
     (redis,) = [p for p in fragile.processes("redis-server") if "redis" in p.name()][:1]

@@ -117,6 +117,13 @@ def test_a_bad_body_is_explained_and_recorded(body: object, status: int, param: 
     assert play.records[0].status == status
 
 
+def test_a_compressed_body_is_refused_clearly() -> None:
+    status, body = refusal(
+        Play().request("/v1/chat/completions", b"\x1f\x8b", content_encoding="gzip")
+    )
+    assert status == 415 and "uncompressed" in str(body)
+
+
 def test_the_groups_of_a_key_decide() -> None:
     facts = KeyFacts("k", "c", "n", groups=("chatters",))
     status, _ = refusal(Play(facts=facts).request("/v1/chat/completions", CHAT | {"model": "pair"}))

@@ -143,7 +143,7 @@ async def test_a_writer_killed_again_and_again_writes_everything_once(
     await record.migrate()
     async with writer_process(redis_url, sqlite_url, tmp_path) as writer:
         async with Load(redis_url) as load:
-            for _ in range(4):
+            for _ in range(3):
                 await writes_more(record)
                 await load.more(50)
                 assert await writer.end(signal.SIGKILL) == -signal.SIGKILL

@@ -1,6 +1,7 @@
 """The conformance suite of the record: every test runs on SQLite and on a real PostgreSQL."""
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from ledger.keys import KeyHandle, hash_of, parse, shard_of
 from ledger.model import KeyFacts, KeyRow, KeySpec, Outcome, Revocation, UsageRecord, UsageSource
 from ledger.store.engine import normal_url
 from ledger.store.record import Record
+from tests.ledger.conftest import until
 from tests.ledger.samples import NOW_MS, RECORD, record_of
 
 SPEC = KeySpec(
@@ -264,3 +266,9 @@ async def test_an_absent_database_is_unavailable(url: str) -> None:
         await absent.ping()
     assert "secret" not in str(raised.value)
     await absent.close()
+    await until(no_connection_thread_lives)
+
+
+async def no_connection_thread_lives() -> bool:
+    """The thread of a SQLite connection that failed still has a word for this event loop."""
+    return not any("_connection_worker" in thread.name for thread in threading.enumerate())

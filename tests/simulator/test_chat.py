@@ -1,6 +1,7 @@
 """OpenAI's SDK asks for chat completions, and its types judge every answer."""
 
 import json
+from typing import Any
 
 import openai
 import pytest
@@ -117,17 +118,10 @@ def test_parallel_calls_and_their_answers(gpt: openai.OpenAI) -> None:
     )
     message = asked.choices[0].message
     assert message.tool_calls is not None and len(message.tool_calls) == 2
-    answered = gpt.chat.completions.create(
-        model="gpt-5",
-        messages=[
-            {"role": "user", "content": "hello"},
-            message.to_dict(),  # type: ignore[list-item]
-            *[
-                {"role": "tool", "tool_call_id": call.id, "content": "sunny"}  # type: ignore[list-item]
-                for call in message.tool_calls
-            ],
-        ],
-    )
+    history: list[Any] = [{"role": "user", "content": "hello"}, message.to_dict()]
+    for call in message.tool_calls:
+        history.append({"role": "tool", "tool_call_id": call.id, "content": "sunny"})
+    answered = gpt.chat.completions.create(model="gpt-5", messages=history)
     assert answered.choices[0].message.content == "You said: sunny"
 
 

@@ -208,6 +208,14 @@ CASES: dict[str, tuple[Json, str]] = {
         {"thinking": BUDGET, "max_tokens": 2000, "model": "claude-opus-5"},
         '"thinking.type.enabled" is not supported for this model.',
     ),
+    "adaptive thinking for an older model": (
+        {"thinking": {"type": "adaptive"}},
+        "adaptive thinking is not supported on this model",
+    ),
+    "effort for an older model": (
+        {"output_config": {"effort": "low"}, "model": "claude-haiku-4-5-20251001"},
+        "This model does not support the effort parameter.",
+    ),
     "no thinking for the newest": (
         {"thinking": {"type": "disabled"}, "model": "claude-opus-5-5"},
         '"thinking.type.disabled" is not supported for this model.',
@@ -268,6 +276,10 @@ ACCEPTED: dict[str, Json] = {
     "withheld thinking": turns(USER, said({**THOUGHT, "thinking": ""}, text("a")), USER),
     "four marks": user(*[text("a", cache_control=MARK)] * 4),
     "picture": user(image("image/png")),
+    "effort for the first model that has it": {
+        "output_config": {"effort": "low"},
+        "model": "claude-opus-4-5",
+    },
     "no tool": {"tools": [TOOL], "tool_choice": {"type": "none"}},
     "default temperature for a new model": {"temperature": 1.0, "model": "claude-opus-5-5"},
     "system message for a new model": turns(

@@ -159,7 +159,7 @@ CASES: dict[str, tuple[Json, str]] = {
     ),
     "second step without a signature": (
         turns(user(), model(SIGNED), user(ANSWER), model(CALL), user(ANSWER)),
-        "function call `default_api:f` , position 1",
+        "function call `default_api:f` , position 4",
     ),
     "signature of another provider": (
         turns(user(), model({**CALL, "thoughtSignature": seal("anthropic", "hm")}), user(ANSWER)),

@@ -145,6 +145,7 @@ def test_what_the_standard_allows_is_read(body: bytes) -> None:
         (form((named(b"model"), b"a --XX\r\n")), KIND),
         (form((named(b"model"), b"a\n--XX\r\n" + named(b"model") + b"\r\n\r\nb")), KIND),
         (form((named(b"model"), b"a")) + form((named(b"model"), b"b")), KIND),
+        (form((named(b"x"), b"a")) + b"X: y\r\n\r\nz\r\n" + form((named(b"model"), b"b")), KIND),
         (form((named(b"model"), b"a")).replace(b"--XX\r\n", b"--XXY\r\n"), KIND),
         (b"--XX\r\n--XX--\r\n", KIND),
         (b"--XX\r\nContent-Disposition: form-data\r\n--XX--\r\n", KIND),
@@ -156,7 +157,8 @@ def test_what_the_standard_allows_is_read(body: bytes) -> None:
     ids=[
         "no boundary", "empty boundary", "two boundaries", "line end in boundary", "long boundary",
         "another type", "another boundary", "empty body", "not closed", "cut off", "bare LF",
-        "boundary inside a line", "boundary behind LF", "parts behind the end", "longer boundary",
+        "boundary inside a line", "boundary behind LF", "parts behind the end",
+        "parts behind the epilogue", "longer boundary",
         "no blank line", "no blank line but a header", "bare LF in a header",
         "a name in another encoding", "huge header", "too many parts",
     ],

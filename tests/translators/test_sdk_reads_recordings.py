@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from anthropic.types import Message, MessageTokensCount, RawMessageStreamEvent
 from google import genai
-from google.genai.types import GenerateContentResponse, HttpOptions
+from google.genai.types import GenerateContentConfig, GenerateContentResponse, HttpOptions
 from pydantic import TypeAdapter
 
 from tests.translators.replay import Stream, expected, folders, label, streams
@@ -111,8 +111,8 @@ def test_geminis_sdk_reads_the_stream_and_ends_as_expected(case: Path) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=SSE, content=content))
     options = HttpOptions(base_url="http://g", httpx_client=httpx.Client(transport=transport))
     models = genai.Client(api_key="k", http_options=options).models
-    config = {"automatic_continuation": False}
-    chunks = list(models.generate_content_stream(model="m", contents="Hi", config=config))  # type: ignore[arg-type]
+    config = GenerateContentConfig(automatic_continuation=False)
+    chunks = list(models.generate_content_stream(model="m", contents="Hi", config=config))
     finishes = [c.candidates[0].finish_reason for c in chunks if c.candidates]
     blocked = [c.prompt_feedback.block_reason for c in chunks if c.prompt_feedback]
     said = [reason.value for reason in (*finishes, *blocked) if reason is not None]

@@ -1,0 +1,63 @@
+"""Parts of the pages that the program writes: tables and diagrams between two markers.
+
+    <!-- generated: name -->
+    ...
+    <!-- end -->
+
+A test compares every such part with what the program says now. After a change of the program
+
+    python -m tests.docs.generated
+
+writes them anew. Each part is a function here or in tests.docs.reference.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+
+from tests.docs import reference
+from tests.docs.pages import Page, manual
+from tests.test_house import ROOT
+
+_PART = re.compile(r"<!-- generated: ([^>]+?) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "exchange diagram": reference.exchange_diagram,
+    "exchange table": reference.exchange_table,
+    "arrows": reference.arrows,
+    "doors": reference.doors,
+    "kinds of failure": reference.kinds_of_failure,
+    "presets": reference.presets_table,
+    "settings": reference.settings,
+    "metrics": reference.metrics,
+    **reference.error_trees(),
+    **reference.catalog_parts(),
+    **reference.command_tables(),
+}
+
+
+def found_in(page: Page) -> dict[str, str]:
+    """The generated parts of a page as they stand there, by name."""
+    return {match[1]: match[2] for match in _PART.finditer(page.text)}
+
+
+def rewritten(page: Page) -> str:
+    """The page's text with every part as the program says it now."""
+
+    def renew(match: re.Match[str]) -> str:
+        return f"<!-- generated: {match[1]} -->\n{PARTS[match[1]]()}\n<!-- end -->"
+
+    return _PART.sub(renew, page.text)
+
+
+def main() -> None:
+    """Renews every page and names those that changed."""
+    for page in manual():
+        text = rewritten(page)
+        if text != page.text:
+            (ROOT / page.name).write_text(text, "utf-8")
+            sys.stdout.write(f"{page.name}\n")
+
+
+if __name__ == "__main__":
+    main()
