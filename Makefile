@@ -80,13 +80,10 @@ $(BIN)/python:
 	  echo "$$python cannot make a virtual environment: install its venv module" \
 	       "(Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; fi
 
-# The vendors' Node SDKs, for the tests that use them. Without npm those tests are skipped.
-node_modules/.installed: package.json
-	@if command -v npm >/dev/null; then \
-	  npm install --no-package-lock --no-audit --no-fund --loglevel=error && touch $@; \
-	else \
-	  echo "npm is not installed: the tests with the Node SDKs will be skipped."; \
-	fi
+# The vendors' Node SDKs, for the tests that use them. Node itself comes from PyPI with the tools.
+node_modules/.installed: package.json | $(VENV)/.dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Sets the shell variable $(1) to a Python that will do, or says what is missing. A name in PATH is not
 # enough: version managers put names there that run nothing.

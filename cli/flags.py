@@ -29,3 +29,10 @@ Concurrency = Annotated[
     int | None, typer.Option("--concurrency", help="Envoy's threads. [CLAVIS_CONCURRENCY]")
 ]
 EnvoyBinary = Annotated[Path | None, typer.Option("--envoy", help="Envoy. [CLAVIS_ENVOY]")]
+Logs = Annotated[
+    str | None, typer.Option("--logs", help="stderr, or files in the data directory. [CLAVIS_LOGS]")
+]
+DrainTimeout = Annotated[
+    float | None,
+    typer.Option("--drain-timeout-s", help="For requests at shutdown. [CLAVIS_DRAIN_TIMEOUT_S]"),
+]

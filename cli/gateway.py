@@ -51,9 +51,6 @@ class Gateway:
         self._journal = journal
         self.stopping = asyncio.Event()
         self._rolling = asyncio.Event()
-        self._environment = {**os.environ, **environment}
-        self._file = CatalogFile(settings.catalog, self._environment)
-        self._publication = Publication(settings.places, journal)
         self._lost = LostWorkers(settings.redis, journal)
         self._workers = Workers(
             settings.workers,
@@ -64,12 +61,15 @@ class Gateway:
             journal,
             self._lost.add,
         )
+        self._following = Following(
+            settings, self._workers.addresses, {**os.environ, **environment}, journal
+        )
         self.supervisor = Supervisor(
             stack.specs(
                 settings,
                 self._workers,
                 envoy_binary(settings.envoy),
-                self._drain,
+                partial(drained, settings, journal),
                 self._lost.settle_now,
                 simulated,
                 environment,
@@ -79,12 +79,12 @@ class Gateway:
 
     @property
     def catalog(self) -> Catalog:
-        return self._file.current
+        return self._following.catalog
 
     async def start(self) -> None:
         """Raises OperatorError, CatalogError, LedgerError or StartFailed; nothing runs then."""
         settings = self.settings
-        self._publication.first(*self._effective())
+        self._following.first()
         ledger = await Ledger.open(settings.redis, settings.sql, migrate=True)
         try:
             if settings.embedded_redis:
@@ -97,13 +97,10 @@ class Gateway:
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT."""
-        changed = asyncio.Event()
         ended = asyncio.create_task(self.stopping.wait())
         tasks = [
-            asyncio.create_task(self._follow(changed)),
-            asyncio.create_task(self._publish_changes(changed)),
+            asyncio.create_task(self._following.run(self.stopping)),
             asyncio.create_task(self._roll_when_asked()),
-            asyncio.create_task(self._renew_certificates()),
         ]
         try:
             done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -116,7 +113,7 @@ class Gateway:
 
     async def stop(self) -> None:
         self._journal.event("stopping")
-        await self._publication.close()
+        await self._following.close()
         await self.supervisor.stop()
         await self._lost.close()
 
@@ -130,59 +127,11 @@ class Gateway:
         else:
             self._journal.event("rolled")
 
-    def _effective(self) -> tuple[EnvoySettings, Catalog, str]:
-        """What the catalog file says now. Read once: text and catalog belong together.
-
-        Raises CatalogError.
-        """
-        text = self.settings.catalog.read_text("utf-8-sig")
-        catalog = parse(text, self._environment)
-        return envoy_settings(self.settings, catalog, self._workers.addresses), catalog, text
-
-    async def _follow(self, changed: asyncio.Event) -> None:
-        def refused(error: CatalogError) -> None:
-            self._journal.event("catalog_refused", problems=error.problems)
-
-        await self._file.watch(lambda _: changed.set(), refused, self.stopping)
-
-    async def _publish_changes(self, changed: asyncio.Event) -> None:
-        while True:
-            await changed.wait()
-            changed.clear()
-            try:
-                await self._publication.publish(*self._effective())
-            except Unreachable:
-                changed.set()
-                await asyncio.sleep(RETRY_S)
-            except (Refused, CatalogError, OSError) as error:
-                self._journal.event("catalog_refused", problems=[str(error)])
-            else:
-                self._journal.event("catalog_published", models=len(self.catalog.models))
-
     async def _roll_when_asked(self) -> None:
         while True:
             await self._rolling.wait()
             self._rolling.clear()
             await self.roll()
-
-    async def _renew_certificates(self) -> None:
-        """Envoy watches the directory and takes up what is renewed."""
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            development_certificates(self.settings, self.catalog)
-
-    async def _drain(self) -> None:
-        """Envoy accepts nobody new; wait for the requests in flight, but not for ever."""
-        started = time.monotonic()
-        with suppress(httpx.HTTPError, TimeoutError):
-            async with (
-                EnvoyAdmin(self.settings.places.admin) as admin,
-                asyncio.timeout(self.settings.drain_timeout_s),
-            ):
-                await admin.begin_drain()
-                while await admin.active_requests():  # noqa: ASYNC110 - Envoy rings no bell
-                    await asyncio.sleep(DRAIN_POLL_S)
-        self._journal.event("drained", ms=round((time.monotonic() - started) * 1000))
 
     def _end(self, starting: asyncio.Task[None]) -> None:
         """SIGTERM or SIGINT, the first or a later one."""
@@ -233,37 +182,3 @@ async def running(
             finally:
                 await gateway.stop()
                 places.leave()
-
-
-def envoy_settings(settings: Settings, catalog: Catalog, workers: list[str]) -> EnvoySettings:
-    """What this gateway's Envoy is told; makes the development certificates that are missing."""
-    places = settings.places
-    return EnvoySettings(
-        directory=places.envoy,
-        workers=workers,
-        portal=f"unix:{places.portal}",
-        admin=f"unix:{places.admin}",
-        bind=settings.bind,
-        http_port=settings.http_port or None,
-        https_port=settings.https_port or None,
-        certificates=_certificates(settings, catalog),
-        max_body_bytes=catalog.limits.max_body_bytes,
-        max_attempts=catalog.limits.max_attempts,
-    )
-
-
-def development_certificates(settings: Settings, catalog: Catalog) -> dict[str, certificates.Pair]:
-    """For every domain that names no files, and `localhost`."""
-    without = [domain.name for domain in catalog.domains if domain.certificate is None]
-    return certificates.ensure(settings.places.tls, without, datetime.now(UTC))
-
-
-def _certificates(settings: Settings, catalog: Catalog) -> list[Certificate]:
-    """The default first: Envoy takes it when no name fits. Files are relative to the catalog's."""
-    pairs = development_certificates(settings, catalog)
-    base = settings.catalog.absolute().parent
-    for domain in catalog.domains:
-        if domain.certificate is not None and domain.private_key is not None:
-            pair = certificates.Pair(base / domain.certificate, base / domain.private_key)
-            pairs[domain.name] = pair
-    return [Certificate(name, pair.certificate, pair.private_key) for name, pair in pairs.items()]

@@ -58,3 +58,36 @@ def _described(settings: Settings) -> tuple[EnvoySettings, Catalog]:
     loaded = load(settings.catalog, os.environ)
     workers = [f"unix:{settings.places.worker(index)}" for index in range(settings.workers)]
     return envoy_settings(settings, loaded, workers), loaded
+
+def envoy_settings(settings: Settings, catalog: Catalog, workers: list[str]) -> EnvoySettings:
+    """What this gateway's Envoy is told; makes the development certificates that are missing."""
+    places = settings.places
+    return EnvoySettings(
+        directory=places.envoy,
+        workers=workers,
+        portal=f"unix:{places.portal}",
+        admin=f"unix:{places.admin}",
+        bind=settings.bind,
+        http_port=settings.http_port or None,
+        https_port=settings.https_port or None,
+        certificates=_certificates(settings, catalog),
+        max_body_bytes=catalog.limits.max_body_bytes,
+        max_attempts=catalog.limits.max_attempts,
+    )
+
+
+def development_certificates(settings: Settings, catalog: Catalog) -> dict[str, certificates.Pair]:
+    """For every domain that names no files, and `localhost`."""
+    without = [domain.name for domain in catalog.domains if domain.certificate is None]
+    return certificates.ensure(settings.places.tls, without, datetime.now(UTC))
+
+
+def _certificates(settings: Settings, catalog: Catalog) -> list[Certificate]:
+    """The default first: Envoy takes it when no name fits. Files are relative to the catalog's."""
+    pairs = development_certificates(settings, catalog)
+    base = settings.catalog.absolute().parent
+    for domain in catalog.domains:
+        if domain.certificate is not None and domain.private_key is not None:
+            pair = certificates.Pair(base / domain.certificate, base / domain.private_key)
+            pairs[domain.name] = pair
+    return [Certificate(name, pair.certificate, pair.private_key) for name, pair in pairs.items()]

@@ -31,10 +31,20 @@ def default_workers() -> int:
 class Settings(BaseSettings):
     """Where the gateway lies and what it uses. URLs may hold passwords and are not shown."""
 
-    model_config = SettingsConfigDict(env_prefix="CLAVIS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLAVIS_",
+        env_ignore_empty=True,  # a compose file passes on what is not set as empty
+        extra="ignore",
+        frozen=True,
+    )
 
     data_dir: Path = Field(
-        default=Path(".clavis"), description="Everything that is kept, and all sockets."
+        default=Path(".clavis"), description="Everything that is kept."
+    )
+    run_dir: Path | None = Field(
+        default=None,
+        description="All sockets, where parts in containers of their own share them; default:"
+        " in the data directory.",
     )
     catalog: Path = Field(default=Path("catalog.yaml"), description="The catalog file.")
     redis_url: str | None = Field(
@@ -82,7 +92,7 @@ class Settings(BaseSettings):
 
     @property
     def places(self) -> "Places":
-        return Places(self.data_dir.absolute())
+        return Places(self.data_dir.absolute(), self.run_dir and self.run_dir.absolute())
 
     @property
     def embedded_redis(self) -> bool:
@@ -102,10 +112,14 @@ class Places:
     """The data directory's parts."""
 
     data: Path
+    sockets: Path | None = None
 
     @property
     def run(self) -> Path:
-        """Sockets. In the data directory unless its name is too long for a socket's path."""
+        """Sockets. In the data directory unless another was chosen, or its name is too long for a
+        socket's path."""
+        if self.sockets is not None:
+            return self.sockets
         inside = self.data / "run"
         if len(os.fsencode(inside)) <= MAX_RUN_DIR_BYTES:
             return inside

@@ -43,6 +43,7 @@ def demo(
     with _directory(data_dir, once) as directory:
         settings = Settings(
             data_dir=directory,
+            run_dir=None,
             catalog=directory / "catalog.yaml",
             redis_url=None,
             sql_url=None,

@@ -5,9 +5,11 @@ from cli.flags import (
     CatalogPath,
     Concurrency,
     DataDir,
+    DrainTimeout,
     EnvoyBinary,
     HttpPort,
     HttpsPort,
+    Logs,
     RedisUrl,
     SqlUrl,
     WorkerCount,
@@ -28,6 +30,8 @@ def up(
     workers: WorkerCount = None,
     concurrency: Concurrency = None,
     envoy: EnvoyBinary = None,
+    drain_timeout_s: DrainTimeout = None,
+    logs: Logs = None,
     json: Json = False,
 ) -> None:
     """Run the gateway of a catalog file and a data directory. SIGTERM drains, SIGHUP renews
@@ -43,6 +47,8 @@ def up(
         workers=workers,
         concurrency=concurrency,
         envoy=envoy,
+        drain_timeout_s=drain_timeout_s,
+        logs=logs,
     )
     from cli.serving import serve  # what only a running gateway needs is slow to load
 

@@ -142,8 +142,8 @@ def _reasoning(index: int, item: dict[str, Any], known: Known) -> None:
     sealed = item.get("encrypted_content")
     if sealed is not None:
         if not is_genuine("openai", sealed):
-            message = f"The encrypted content {sealed[:4]}...{sealed[-4:]} could not be verified. Reason: "
-            message += "Encrypted content could not be decrypted or parsed."
+            message = f"The encrypted content {sealed[:4]}...{sealed[-4:]} could not be verified. "
+            message += "Reason: Encrypted content could not be decrypted or parsed."
             raise refused(400, message, code="invalid_encrypted_content")
     elif "id" not in item:
         where = f"input[{index}].id"

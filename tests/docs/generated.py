@@ -30,7 +30,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "presets": reference.presets_table,
     "settings": reference.settings,
     "metrics": reference.metrics,
-    **reference.error_trees(),
+    **reference.error_parts(),
     **reference.catalog_parts(),
     **reference.command_tables(),
 }

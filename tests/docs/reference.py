@@ -4,10 +4,7 @@ Everything is introspected, nothing is repeated here, so that a field, an option
 that is added appears in the pages or fails their test.
 """
 
-import importlib
-import inspect
 import json
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +20,7 @@ from cli.settings import Settings
 from extproc.doors import ACTIONS, DOORS, Door
 from extproc.exchange import diagram
 from extproc.telemetry import Telemetry
+from tests.docs.errors import error_classes, trees
 from tests.test_house import ARROWS, ROOMS
 from translators.canonical.failure import STATUS, Failure, Kind
 from translators.protocol import discover
@@ -121,57 +119,21 @@ def _said(kind: Kind) -> tuple[str, str, str]:
     )
 
 
-def error_classes() -> list[type[BaseException]]:
-    """Every public exception class of the rooms that run in production."""
-    found: dict[str, type[BaseException]] = {}
-    for room in ("catalog", "cli", "extproc", "ledger", "portal", "translators"):
-        for module in _modules(room):
-            for name, value in vars(module).items():
-                own = isinstance(value, type) and value.__module__ == module.__name__
-                if own and issubclass(value, BaseException) and not name.startswith("_"):
-                    found[f"{module.__name__}.{name}"] = value
-    return [found[name] for name in sorted(found)]
-
-
-def _modules(room: str) -> Iterator[Any]:
-    package = importlib.import_module(room)
-    yield package
-    for info in pkgutil.walk_packages(package.__path__, f"{room}."):
-        if not info.name.endswith("__main__") and ".versions." not in info.name:
-            if info.name != "ledger.migrations.env":  # runs as a script of Alembic
-                yield importlib.import_module(info.name)
-
-
-def error_trees() -> dict[str, Callable[[], str]]:
-    """One part for each room: its classes as a tree, and what each means."""
-    rooms = {cls.__module__.split(".")[0] for cls in error_classes()}
-    return {f"errors of {room}": partial(_room_errors, room) for room in sorted(rooms)}
+def error_parts() -> dict[str, Callable[[], str]]:
+    """One part for each room that defines errors: its classes as trees, and what each means."""
+    rooms = sorted({cls.room for cls in error_classes()})
+    return {f"errors of {room}": partial(_room_errors, room) for room in rooms}
 
 
 def _room_errors(room: str) -> str:
-    classes = [cls for cls in error_classes() if cls.__module__.split(".")[0] == room]
-    roots = [cls for cls in classes if not set(cls.__mro__[1:]) & set(classes)]
-    tree = "\n".join(line for root in roots for line in tree_of(root, classes))
-    rows = [(code(cls.__name__), code(cls.__module__), _first_words(cls)) for cls in classes]
+    drawn = "\n".join(line for tree in trees(room) for line in tree)
+    rows = [
+        (code(cls.name), code(cls.module), cls.meaning)
+        for cls in error_classes()
+        if cls.room == room
+    ]
     meanings = table(("class", "defined in", "what it means, and what to do"), rows)
-    return f"```text\n{tree}\n```\n\n{meanings}"
-
-
-def tree_of(root: type, classes: Sequence[type]) -> list[str]:
-    """The tree below a class, drawn as the modules draw it; children as they are defined."""
-    children = [cls for cls in classes if root in cls.__bases__]
-    children.sort(key=lambda cls: inspect.getsourcelines(cls)[1])
-    lines = [root.__name__]
-    for child in children:
-        last = child is children[-1]
-        head, *below = tree_of(child, classes)
-        lines.append(("└── " if last else "├── ") + head)
-        lines += [("    " if last else "│   ") + line for line in below]
-    return lines
-
-
-def _first_words(cls: type) -> str:
-    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    return f"```text\n{drawn}\n```\n\n{meanings}"
 
 
 # ---- catalog
@@ -205,8 +167,10 @@ def _type(node: dict[str, Any]) -> str:
         name = node["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "anyOf" in node:
-        words = [_type(each) for each in node["anyOf"] if each.get("type") != "null"]
-        return " or ".join(dict.fromkeys(words))
+        parts = [part for part in node["anyOf"] if part.get("type") != "null"]
+        if {part.get("type") for part in parts} == {"number", "string"}:
+            parts = parts[:1]  # a decimal may also be written as text
+        return " or ".join(_type(part) for part in parts)
     if "const" in node:
         return code(node["const"])
     if "enum" in node:
@@ -238,9 +202,10 @@ def _default(node: dict[str, Any]) -> str:
 def presets_table() -> str:
     rows = []
     for name, preset in presets().items():
-        surfaces = codes(f"{surface} {end.base_path}" for surface, end in preset.surfaces.items())
+        paths = {surface: end.base_path or "(empty)" for surface, end in preset.surfaces.items()}
+        surfaces = codes(f"{surface} {path}" for surface, path in paths.items())
         header = preset.auth.header if preset.auth.scheme != "none" else "none"
-        rows.append((code(name), preset.title, preset.base_url or "yours", surfaces, header))
+        rows.append((code(name), preset.title, preset.base_url or "your own", surfaces, header))
     headings = ("preset", "provider", "address", "surfaces and base paths", "key header")
     return table(headings, ((*row[:2], code(row[2]), row[3], code(row[4])) for row in rows))
 
@@ -267,14 +232,33 @@ def command_tables() -> dict[str, Callable[[], str]]:
 
 
 def _options(command: Command) -> str:
-    rows = []
+    """A command's own options as a table, and the names of those that settings.md describes."""
+    rows, shared = [], []
     for parameter in command.params:
+        if is_shared(parameter):
+            shared.append(parameter.opts[0])
+            continue
         argument = parameter.param_type_name == "argument"
-        name = parameter.human_readable_name if argument else ", ".join(parameter.opts)
+        name = str(parameter.name) if argument else ", ".join(parameter.opts)
         default = "required" if parameter.required else _shown_default(parameter.default)
-        again = " May be repeated." if parameter.multiple else ""
-        rows.append((code(name), default, (parameter.help or "").rstrip(".") + "." + again))
-    return table(("argument or option", "default", "meaning"), rows)
+        meaning = _meaning(parameter)
+        if parameter.multiple and "repeat" not in meaning:
+            meaning += " May be repeated."
+        rows.append((code(name), default, meaning))
+    own = table(("argument or option", "default", "meaning"), rows) if rows else ""
+    also = f"Settings and output: {codes(shared)}." if shared else ""
+    return "\n\n".join(part for part in (own, also) if part)
+
+
+def is_shared(parameter: Any) -> bool:
+    """Whether an option is a setting (its help names the variable) or `--json`."""
+    return "[CLAVIS_" in (parameter.help or "") or parameter.opts == ["--json"]
+
+
+def _meaning(parameter: Any) -> str:
+    field = Settings.model_fields.get(str(parameter.name))
+    text = parameter.help or ((field and field.description) or "").split(";")[0]
+    return text.rstrip(".") + "."
 
 
 def _shown_default(value: object) -> str:
