@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
-from translators.edit import multipart_field, replace_multipart_field
 
 from extproc import replies, routing
 from extproc.doors import Opened
@@ -16,6 +15,7 @@ from extproc.exchange.ticket import Ticket
 from extproc.tariff import Tariff
 from extproc.world import World
 from translators.canonical.failure import Failure, Kind
+from translators.edit import multipart_field, replace_multipart_field
 from translators.protocol import NotUnderstood
 
 if TYPE_CHECKING:

@@ -27,8 +27,7 @@ from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from ledger.ledger import Ledger
 from ledger.model import KeySpec
-from tests.extproc.test_exchange import ANSWER, CHAT, DONE, USAGE, chunk
-from tests.extproc.world import CATALOG
+from tests.extproc.world import ANSWER, CATALOG, CHAT, DONE, USAGE, chunk
 from tests.ledger.conftest import redis_url, shared_redis, sqlite_url
 
 __all__ = ["redis_url", "shared_redis", "sqlite_url"]

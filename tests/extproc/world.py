@@ -149,3 +149,28 @@ def headers_of(said: list[Action]) -> dict[str, str]:
     found = [action for action in said if isinstance(action, SendHeaders)]
     assert len(found) == 1
     return found[0].set_headers
+
+
+CHAT = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}]}
+ANSWER = orjson.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "gpt-5",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
+    }
+)
+
+
+def chunk(content: str | None = None, finish: str | None = None, **more: object) -> bytes:
+    delta = {"content": content} if content is not None else {"role": "assistant"}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "c", "object": "chat.completion.chunk", "choices": [choice], **more}
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+USAGE = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n'
+DONE = b"data: [DONE]\n\n"
