@@ -70,8 +70,7 @@ def to_markdown(report: Report) -> str:
         "Written by the command below, and only by it. Every figure is CPU time, memory or latency "
         "of one run on one machine; what carries over to another machine is the ratios.",
         "",
-        f"    {report.command}",
-        "",
+        f"- command: `{report.command}`",
         *(f"- {name}: {value}" for name, value in report.machine.items()),
         f"- requests: {report.requests}, failed: {report.failed}",
     ]

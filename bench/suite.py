@@ -15,8 +15,8 @@ from bench.stack import Stack, Subject, stack
 class Plan:
     """How long to look. `seconds` is one round of one side; `pace_ms` lies between two events."""
 
-    seconds: float = 2.0
-    rounds: int = 7
+    seconds: float = 1.5
+    rounds: int = 6
     connections: int = 8
     idle_streams: int = 500
     pace_ms: float = 2.0

@@ -11,30 +11,22 @@ import asyncio
 import os
 import secrets
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
-import httpx
-
-from catalog import Catalog, CatalogError, CatalogFile, parse
-from cli import certificates, lock, ports, stack
+from catalog import Catalog
+from cli import lock, ports, stack
 from cli.binaries import envoy_binary
-from cli.bootstrap import Certificate, EnvoySettings
-from cli.envoy_admin import EnvoyAdmin
+from cli.draining import drained
+from cli.following import Following
 from cli.journal import Journal
 from cli.lost import LostWorkers
-from cli.publication import Publication, Refused, Unreachable
 from cli.settings import Settings
 from cli.supervised import StartFailed
 from cli.supervisor import Supervisor
 from cli.workers import Workers
 from ledger.ledger import Ledger
-
-DRAIN_POLL_S = 0.05
-RETRY_S = 1.0
-RENEW_EVERY_S = 12 * 3600.0
 
 
 class Gateway:

@@ -1,16 +1,17 @@
-"""Envoy's configuration without a running gateway: as text, as files, and as Envoy judges it."""
+"""Envoy's configuration from settings and catalog: as text, as files, and as Envoy judges it."""
 
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog import Catalog, load
-from cli import bootstrap
+from cli import bootstrap, certificates
 from cli.binaries import envoy_binary
-from cli.bootstrap import EnvoySettings
-from cli.gateway import envoy_settings
+from cli.bootstrap import Certificate, EnvoySettings
 from cli.output import OperatorError
 from cli.settings import Settings
 
@@ -59,7 +60,8 @@ def _described(settings: Settings) -> tuple[EnvoySettings, Catalog]:
     workers = [f"unix:{settings.places.worker(index)}" for index in range(settings.workers)]
     return envoy_settings(settings, loaded, workers), loaded
 
-def envoy_settings(settings: Settings, catalog: Catalog, workers: list[str]) -> EnvoySettings:
+
+def envoy_settings(settings: Settings, catalog: Catalog, workers: Sequence[str]) -> EnvoySettings:
     """What this gateway's Envoy is told; makes the development certificates that are missing."""
     places = settings.places
     return EnvoySettings(

@@ -38,9 +38,7 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    data_dir: Path = Field(
-        default=Path(".clavis"), description="Everything that is kept."
-    )
+    data_dir: Path = Field(default=Path(".clavis"), description="Everything that is kept.")
     run_dir: Path | None = Field(
         default=None,
         description="All sockets, where parts in containers of their own share them; default:"
@@ -187,5 +185,5 @@ class Places:
     def leave(self) -> None:
         """The end of a run: no sockets, and nothing outside the data directory."""
         self.clear_sockets()
-        if not self.run.is_relative_to(self.data):
+        if self.sockets is None and not self.run.is_relative_to(self.data):
             shutil.rmtree(self.run, ignore_errors=True)

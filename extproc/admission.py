@@ -38,6 +38,11 @@ def find_key(
     )
 
 
+def is_key(text: str, handle: KeyHandle | None, prefixes: Sequence[str]) -> bool:
+    """True when `text` is the key that was found."""
+    return handle is not None and parse(_bare(text), prefixes) == handle
+
+
 def _bare(text: str) -> str:
     scheme, _, rest = text.strip().partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else text.strip()
@@ -91,7 +96,9 @@ def _within(client: str | None, networks: Sequence[str]) -> bool:
 
 
 def client_address(headers: dict[str, str]) -> str | None:
-    """The peer that our edge saw: the last entry of x-forwarded-for, which Envoy appended."""
+    """The peer that our edge saw; elsewhere the last entry of x-forwarded-for, Envoy's own."""
+    if peer := headers.get("x-clavis-client"):
+        return peer
     forwarded = headers.get("x-forwarded-for")
     return forwarded.rpartition(",")[2].strip() if forwarded else None
 

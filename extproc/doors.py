@@ -74,6 +74,7 @@ class Opened:
     streamed: bool = False  # where the path says so
     hint: str | None = None
     version: str = "v1"
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,10 @@ DOORS = (
     ),
     Door("embeddings", ("POST",), ("embeddings",), "openai_embeddings", "openai_chat", _OPENAI),
     Door("models", ("GET", "HEAD"), ("models",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
-    Door("usage", ("GET",), ("usage",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
-    Door("usage", ("GET",), ("usage", "{id}"), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
+    Door("usage", ("GET", "HEAD"), ("usage",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
+    Door(
+        "usage", ("GET", "HEAD"), ("usage", "{id}"), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]
+    ),
     Door("generate", ("POST",), ("models", "{call...}"), "gemini", "gemini", _GEMINI),
     Door("models", ("GET", "HEAD"), ("models", "{name...}"), None, "openai_chat", _OPENAI),
 )
@@ -285,7 +288,7 @@ def _for_caller(opened: Opened, prefix: str, tokens: list[str]) -> Opened:
     if opened.door.surface is not None:
         return opened
     name = dialect(tokens) if prefix or opened.version != "v1" else opened.door.protocol
-    return replace(opened, door=replace(opened.door, protocol=name))
+    return replace(opened, door=replace(opened.door, protocol=name), prefix=prefix)
 
 
 def dialect(tokens: list[str]) -> str:
@@ -303,7 +306,8 @@ def dialect(tokens: list[str]) -> str:
 
 def portal_path(opened: Opened) -> str:
     """The path under which the portal serves a shared door, without what was forgiven."""
-    prefix = {"anthropic": "/anthropic", "gemini": "/gemini"}.get(opened.door.protocol, "")
+    own = "/openai" if opened.prefix == "openai" else ""
+    prefix = {"anthropic": "/anthropic", "gemini": "/gemini"}.get(opened.door.protocol, own)
     version = "v1beta" if opened.door.protocol == "gemini" else "v1"
     query = f"?{opened.query}" if opened.query else ""
     return f"{prefix}/{version}{opened.rest}{query}"

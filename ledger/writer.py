@@ -10,8 +10,9 @@ Rules:
 - Whoever is away (Redis or SQL) is waited for, with growing pauses; nothing is given up.
 - An entry that cannot be a record goes to the stream of the dead, and its id to the log, never its
   content. SQL refusing a whole statement is not an entry's fault: it is waited out, loudly.
-- Two more tasks sweep: leases that lapsed are settled; changes of keys that Redis was not told are
-  published, and a Redis that started anew gets all key facts again.
+- Three more tasks sweep: leases that lapsed are settled; changes of keys that Redis was not told
+  are published, and a Redis that started anew gets all key facts again; the embedded Redis's file
+  is synced.
 - SIGTERM: what is in the streams is written, within DRAIN_MS, then the process ends with 0.
 """
 
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 import structlog
 import uvloop
 
+from ledger import embedded
 from ledger.errors import BadRecord, Conflict, LedgerError
 from ledger.ledger import Ledger
 from ledger.model import UsageRecord
@@ -41,6 +43,8 @@ LINGER_MS = 50  # what arrives within it shares a transaction: a commit costs as
 CLAIM_IDLE_MS = 10_000  # an entry read this long ago belongs to a writer that died
 DRAIN_MS = 5_000  # how long SIGTERM may be answered with writing on
 SWEEP_MS = 1_000
+SYNC_MS = 1_000  # what a power cut may cost
+FOREIGN_REDIS_MS = 60_000  # how often to ask whether a Redis has become the embedded one
 FIRST_BACKOFF_MS = 50
 MAX_BACKOFF_MS = 2_000
 GOOD_RUN_S = 10.0  # work that went well for so long starts again with the first pause
@@ -77,6 +81,7 @@ class Writer:
                 together.create_task(self._repeat(self._write_until_stopped))
                 together.create_task(self._repeat(self._expire_leases))
                 together.create_task(self._repeat(self._publish_keys))
+                together.create_task(self._repeat(self._sync_redis))
             await self._drain()
         finally:
             await self._streams.close()
@@ -176,6 +181,16 @@ class Writer:
         if published:
             log.info("keys_published", changes=published)
         await self._pause(self._settings.sweep_ms)
+
+    async def _sync_redis(self) -> None:
+        """The embedded Redis leaves its file to us; any other Redis sees to its own."""
+        directory = await self._streams.unsynced_directory()
+        if directory is not None:
+            try:
+                await asyncio.to_thread(embedded.sync, directory)
+            except OSError as error:
+                log.warning("redis_not_synced", why=type(error).__name__)
+        await self._pause(SYNC_MS if directory is not None else FOREIGN_REDIS_MS)
 
     # -- running
 

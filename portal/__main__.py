@@ -1,7 +1,8 @@
 """python -m portal --catalog FILE --redis URL --sql URL [--uds PATH | --host HOST --port N]
 
 Every option may come from the environment instead, where a URL with a password is not shown to
-everybody who lists processes: CLAVIS_CATALOG, CLAVIS_REDIS, CLAVIS_SQL, CLAVIS_TRUSTED_PROXIES.
+everybody who lists processes: CLAVIS_CATALOG, CLAVIS_REDIS_URL, CLAVIS_SQL_URL and
+CLAVIS_TRUSTED_PROXIES.
 """
 
 import argparse
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m portal", allow_abbrev=False)
     _add(parser, "--catalog", "CLAVIS_CATALOG", Path, "the catalog file")
-    _add(parser, "--redis", "CLAVIS_REDIS", str, "redis://, rediss:// or unix://")
-    _add(parser, "--sql", "CLAVIS_SQL", str, "sqlite:///FILE or postgresql://")
+    _add(parser, "--redis", "CLAVIS_REDIS_URL", str, "redis://, rediss:// or unix://")
+    _add(parser, "--sql", "CLAVIS_SQL_URL", str, "sqlite:///FILE or postgresql://")
     parser.add_argument("--uds", type=Path, metavar="PATH", help="listen on a Unix socket")
     parser.add_argument("--host", default="127.0.0.1", help="listen here (default %(default)s)")
     parser.add_argument("--port", type=int, default=8081, help="default %(default)s; 0: free")

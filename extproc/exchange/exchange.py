@@ -272,7 +272,11 @@ class Exchange:
     def _to_portal(self, opened: Opened) -> Step:
         """Models and usage: the portal answers, and checks the key itself."""
         set_headers = {":path": portal_path(opened), "x-clavis-cluster": "portal"}
-        if opened.query_key:
+        if client := admission.client_address(self._headers):
+            set_headers["x-forwarded-for"] = client
+        if opened.query_key and admission.is_key(
+            opened.query_key, self._handle, self._world.key_prefixes
+        ):
             set_headers["x-goog-api-key"] = opened.query_key
         send = SendUpstream(set_headers, (), None, after_body=False)
         return Step(Signal.TO_PORTAL, [send])

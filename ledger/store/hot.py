@@ -18,11 +18,15 @@ Rules:
 - One request id is settled once, whoever tries: workers, later attempts, expiry.
 - A lease belongs to (attempt, worker); see the scripts for who may do what with another's.
 - Nothing here ever expires a lease silently: only settlement and expiry end one, with a record.
+- What was settled in the last seconds is settled again after the connection was lost; see
+  ledger.store.replay.
 - Memory policy of the server must be `noeviction`: an evicted mark would charge twice.
 """
 
 import asyncio
 from collections.abc import Mapping
+
+import structlog
 
 from ledger.errors import BadRecord
 from ledger.facts import FactsMemory, encode_facts
@@ -39,6 +43,7 @@ from ledger.model import (
 )
 from ledger.records import decode_record, encode_record, lost
 from ledger.store.address import parse_address
+from ledger.store.replay import Replay
 from ledger.store.wire import DEFAULT_TIMEOUTS, Script, Timeouts, Wire
 
 RECORD_TTL_MS = 600_000  # longer than any late message of a worker; the writer needs milliseconds
@@ -53,6 +58,8 @@ PUT_KEY = Script.load("put_key")
 SCRIPTS = (ADMIT, RENEW, SETTLE, EXPIRE, PUT_KEY)
 
 ALL_SHARDS = tuple(str(number) for number in range(SHARDS))
+log = structlog.get_logger("ledger.hot")
+
 _VERDICTS: Mapping[int, Verdict] = {int(verdict): verdict for verdict in Verdict}
 _SETTLED: Mapping[int, Settled] = {int(settled): settled for settled in Settled}
 
@@ -64,6 +71,9 @@ class HotStore:
         self.wire = wire
         self._record_ttl_ms = record_ttl_ms
         self._memory = FactsMemory()
+        self._replay: Replay[Settlement] = Replay()
+        self._replaying: set[asyncio.Task[None]] = set()
+        wire.on_restored = self._on_restored
 
     @classmethod
     def connect(
@@ -141,6 +151,12 @@ class HotStore:
 
     async def settle(self, settlement: Settlement) -> Settled:
         """One round trip; see Settled for what each answer means."""
+        settled = await self._settle(settlement)
+        if settled is Settled.SETTLED:
+            self._replay.keep(settlement, asyncio.get_running_loop().time())
+        return settled
+
+    async def _settle(self, settlement: Settlement) -> Settled:
         record = settlement.record
         settled = await self.wire.run(
             SETTLE,
@@ -202,6 +218,24 @@ class HotStore:
 
     async def close(self) -> None:
         await self.wire.close()
+        await asyncio.gather(*self._replaying)
+
+    def _on_restored(self, broke_at_s: float) -> None:
+        """Redis may have forgotten what it acknowledged just before the link broke."""
+        again = self._replay.since(broke_at_s)
+        if again:
+            task = asyncio.create_task(self._settle_again(again))
+            self._replaying.add(task)
+            task.add_done_callback(self._replaying.discard)
+
+    async def _settle_again(self, settlements: list[Settlement]) -> None:
+        """A link that breaks meanwhile is restored too, and everything begins again."""
+        settled = await asyncio.gather(
+            *(self._settle(one) for one in settlements), return_exceptions=True
+        )
+        lost = settled.count(Settled.SETTLED)
+        if lost:
+            log.warning("redis_had_forgotten", settlements=lost)
 
     async def _put(self, shard: str, key_hash: str, version: int, *rest: str | bytes | int) -> bool:
         key = f"{{s{shard}}}:key:{key_hash}"

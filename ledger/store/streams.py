@@ -7,6 +7,7 @@ On a Redis Cluster one XREADGROUP may not span slots; run one writer per node th
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 from ledger.errors import StoreRefused
 from ledger.store.address import parse_address
@@ -106,6 +107,17 @@ class Streams:
         info: bytes = await self._wire.call("INFO", "server")
         found = [line for line in info.decode().splitlines() if line.startswith("run_id:")]
         return found[0] if found else ""
+
+    async def unsynced_directory(self) -> Path | None:
+        """Where a Redis on this machine keeps the append-only file that it leaves to us to sync."""
+        if self._wire.address.path is None:
+            return None
+        try:
+            policy = await self._wire.call("CONFIG", "GET", "appendfsync")
+            directory = await self._wire.call("CONFIG", "GET", "dir")
+        except StoreRefused:
+            return None
+        return Path(directory[1].decode()) if policy[1] == b"no" else None
 
     async def _create_group(self, name: str) -> None:
         try:

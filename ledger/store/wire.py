@@ -39,6 +39,12 @@ _INSIDE_SCRIPT = re.compile(r"-([A-Z]+) ")  # Redis 6.2 wraps what a script's co
 log = structlog.get_logger("ledger.wire")
 
 Argument = str | bytes | int
+
+
+def _ignore(_: float) -> None:
+    """Nobody wants to know."""
+
+
 _pack = cast(Callable[[tuple[Argument, ...]], bytes], hiredis.pack_command)
 
 
@@ -81,8 +87,10 @@ class Wire:
         self._timeouts = timeouts
         self._link: Link | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._lost_at: float | None = None
+        self._lost_at: float | None = None  # when a caller first found no link
+        self._broke_at: float | None = None  # when the last link broke
         self._closed = False
+        self.on_restored: Callable[[float], None] = _ignore  # called with when the link broke
 
     async def call(self, *command: Argument) -> Reply:
         """One command."""
@@ -156,6 +164,9 @@ class Wire:
                 if backoff_ms > FIRST_BACKOFF_MS:
                     log.info("redis_back", at=str(self.address))
                 self._lost_at = self._dialling = None
+                broke_at, self._broke_at = self._broke_at, None
+                if broke_at is not None:
+                    self.on_restored(broke_at)
                 return
 
     async def _open(self) -> Link:
@@ -192,6 +203,7 @@ class Wire:
     def _gone(self, link: Link) -> None:
         if link is self._link:
             self._link = None
+            self._broke_at = asyncio.get_running_loop().time()
 
     def _translated(self, error: RedisError) -> Exception:
         inside = _INSIDE_SCRIPT.search(str(error))

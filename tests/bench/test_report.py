@@ -106,7 +106,7 @@ def test_json_holds_plain_numbers() -> None:
 
 def test_the_page_says_by_which_command_it_was_written() -> None:
     page = render.to_markdown(report())
-    assert "    python -m bench --short\n" in page
+    assert "- command: `python -m bench --short`\n" in page
     assert "| kept / promise | 100 µs | 1.50 ms | 1.50 | ≤ 1.8 x floor | ok |" in page
     assert "| broken | · | 2.0 KB | 2.50 ±0.25 | ≤ 1.8 x floor | over |" in page
     assert "- It broke." in page

@@ -201,3 +201,23 @@ def test_a_disabled_key_is_refused_within_a_second(shared: Gateway) -> None:
     # The very next request: admission reads the key's facts anew.
     for _ in range(8):  # every worker
         assert httpx.post(url, json=CHAT, headers=headers).status_code == 401
+
+
+def test_a_keys_networks_hold_on_models_and_usage_too(shared: Gateway) -> None:
+    here = shared.new_key("from-here", "--network", "127.0.0.0/8")
+    there = shared.new_key("from-there", "--network", "198.51.100.0/24")
+    for path in ("/v1/models", "/openai/v1/models", "/gemini/v1beta/models"):
+        url = f"{shared.http}{path}"
+        assert httpx.get(url, headers={"x-api-key": here}).status_code == 200
+        assert httpx.get(url, headers={"x-api-key": there}).status_code == 403
+    url = f"{shared.http}/v1/chat/completions"
+    assert httpx.post(url, json=CHAT, headers={"x-api-key": here}).status_code == 200
+    assert httpx.post(url, json=CHAT, headers={"x-api-key": there}).status_code == 403
+
+
+def test_the_portals_errors_carry_the_edges_request_id(shared: Gateway) -> None:
+    answer = httpx.get(
+        f"{shared.http}/anthropic/v1/models/unheard-of", headers={"x-api-key": shared.key}
+    )
+    assert answer.status_code == 404
+    assert answer.json()["request_id"] == answer.headers["request-id"]

@@ -204,3 +204,18 @@ def test_models_and_usage_are_the_portals() -> None:
     assert sent.set_headers["x-clavis-cluster"] == "portal"
     assert sent.set_headers[":path"] == "/anthropic/v1/models?limit=2"
     assert FACTS.key_id not in str(sent)
+
+
+def test_the_portal_gets_the_key_that_won_and_the_client_as_the_edge_saw_it() -> None:
+    play = Play()
+    junk = headers("/gemini/v1beta/models?key=junk", "GET", x_clavis_client="192.0.2.1")
+    (sent,) = play.tell(RequestHeaders(junk, end=True))
+    assert isinstance(sent, SendUpstream)
+    assert "x-goog-api-key" not in sent.set_headers
+    assert sent.set_headers["x-forwarded-for"] == "192.0.2.1"
+    good = headers(f"/openai/v1/models?key={SECRET}", "GET")
+    del good["authorization"]
+    (sent,) = Play().tell(RequestHeaders(good, end=True))
+    assert isinstance(sent, SendUpstream)
+    assert sent.set_headers["x-goog-api-key"] == SECRET
+    assert sent.set_headers[":path"] == "/openai/v1/models"

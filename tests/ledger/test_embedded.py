@@ -6,10 +6,21 @@ import stat
 from pathlib import Path
 
 from ledger import errors
-from ledger.embedded import MAX_SOCKET_PATH, redis_binary, redis_command, redis_url
+from ledger.embedded import (
+    MAX_SOCKET_PATH,
+    append_only_files,
+    redis_binary,
+    redis_command,
+    redis_url,
+    sync,
+)
 from ledger.model import Settled, Verdict
+from ledger.records import decode_record
 from ledger.store.address import parse_address
 from ledger.store.hot import HotStore
+from ledger.store.replay import Replay
+from ledger.store.streams import Streams
+from ledger.store.wire import Timeouts
 from tests.ledger.conftest import RedisServer, until
 from tests.ledger.samples import (
     FACTS,
@@ -62,6 +73,63 @@ async def test_killing_it_loses_nothing_that_was_answered(own_redis: RedisServer
     assert await store.wire.call("XLEN", f"{{s{SHARD}}}:stream") == 100
     assert await store.settle(settlement_of("req_1")) is Settled.ALREADY
     await store.close()
+
+
+async def test_what_redis_forgot_is_settled_again_once(
+    own_redis: RedisServer, tmp_path: Path
+) -> None:
+    """The end of its file is cut off while it is down, as after a power cut."""
+    store = HotStore.connect(own_redis.url, timeouts=Timeouts(patience_ms=10_000))
+    await store.put_key(SHARD, KEY_HASH, FACTS)
+    [file] = append_only_files(tmp_path / "redis")
+    kept = 0
+    for number in range(10):
+        await store.admit(attempt_of(f"req_{number}"))
+        await store.settle(settlement_of(f"req_{number}"))
+        kept = file.stat().st_size if number == 4 else kept
+    own_redis.kill()
+    assert file.stat().st_size > kept > 0
+    with file.open("rb+") as opened:
+        opened.truncate(kept)
+    own_redis.start()
+    await store.ping()
+
+    async def all_there() -> bool:
+        return int(await store.wire.call("XLEN", f"{{s{SHARD}}}:stream")) >= 10
+
+    await until(all_there)
+    assert await store.settle(settlement_of("req_9")) is Settled.ALREADY
+    entries = await store.wire.call("XRANGE", f"{{s{SHARD}}}:stream", "-", "+")
+    found = sorted(decode_record(fields[1]).request_id for _, fields in entries)
+    assert found == [f"req_{number}" for number in range(10)]
+    await store.close()
+
+
+def test_only_what_may_be_lost_is_kept() -> None:
+    replay: Replay[str] = Replay()
+    for at_s in range(20):
+        replay.keep(f"at {at_s}", float(at_s))
+    assert replay.since(21.0) == ["at 16", "at 17", "at 18", "at 19"]
+    assert replay.since(19.0) == ["at 14", "at 15", "at 16", "at 17", "at 18", "at 19"]
+    assert replay.since(30.0) == []
+
+
+async def test_the_writer_finds_and_syncs_the_file_of_the_embedded_redis_only(
+    own_redis: RedisServer, tmp_path: Path
+) -> None:
+    streams = Streams(own_redis.url, "w", 10)
+    directory = await streams.unsynced_directory()
+    assert directory == tmp_path / "redis"
+    assert sync(directory) == 1
+    assert sync(tmp_path) == 0
+    hot = HotStore.connect(own_redis.url)
+    await hot.wire.call("CONFIG", "SET", "appendfsync", "everysec")
+    assert await streams.unsynced_directory() is None
+    elsewhere = Streams("redis://127.0.0.1:9", "w", 10)
+    assert await elsewhere.unsynced_directory() is None
+    await streams.close()
+    await elsewhere.close()
+    await hot.close()
 
 
 async def test_every_script_stays_within_one_slot_of_a_redis_cluster(tmp_path: Path) -> None:

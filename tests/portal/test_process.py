@@ -51,8 +51,8 @@ class Running:
 def portal(world: World, *options: str, by_environment: bool = False) -> Iterator[Running]:
     stores = {
         "CLAVIS_CATALOG": str(world.settings.catalog),
-        "CLAVIS_REDIS": world.settings.redis_url,
-        "CLAVIS_SQL": world.settings.sql_url,
+        "CLAVIS_REDIS_URL": world.settings.redis_url,
+        "CLAVIS_SQL_URL": world.settings.sql_url,
     }
     given = [] if by_environment else ["--catalog", "--redis", "--sql"]
     values = [value for pair in zip(given, stores.values(), strict=False) for value in pair]
@@ -183,7 +183,7 @@ def test_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
 def test_wrong_options_end_with_2_and_say_why(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("CLAVIS_CATALOG", "CLAVIS_REDIS", "CLAVIS_SQL"):
+    for name in ("CLAVIS_CATALOG", "CLAVIS_REDIS_URL", "CLAVIS_SQL_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
