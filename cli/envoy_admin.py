@@ -44,6 +44,16 @@ class EnvoyAdmin:
             and updates.get("listener_manager.lds.update_success", 0) > 0
         )
 
+    async def ports(self) -> set[int]:
+        """TCP ports of the listeners."""
+        answer = await self._client.get("/listeners?format=json")
+        answer.raise_for_status()
+        addresses = [
+            status.get("local_address", {}).get("socket_address", {})
+            for status in answer.json().get("listener_statuses", [])
+        ]
+        return {address["port_value"] for address in addresses if "port_value" in address}
+
     async def begin_drain(self) -> None:
         """Fail health checks, say `connection: close` on every answer, accept nobody new."""
         for path in ("/healthcheck/fail", "/drain_listeners?graceful", "/drain_listeners"):

@@ -8,6 +8,7 @@ import typer
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Everything that is kept. [CLAVIS_DATA_DIR]")
 ]
+RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Sockets. [CLAVIS_RUN_DIR]")]
 CatalogPath = Annotated[
     Path | None, typer.Option("--catalog", help="The catalog file. [CLAVIS_CATALOG]")
 ]

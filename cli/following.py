@@ -44,6 +44,18 @@ class Following:
         """Everything at once, before Envoy runs. Raises CatalogError."""
         self._publication.first(*self._effective())
 
+    async def catch_up(self) -> None:
+        """What changed while nobody followed: in order when Envoy runs, at once when it does not.
+
+        Raises CatalogError.
+        """
+        try:
+            await self._publication.publish(*self._effective())
+        except Unreachable:
+            self.first()
+        except Refused as error:
+            self._journal.event("catalog_refused", problems=[str(error)])
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set or it is cancelled."""
         changed = asyncio.Event()

@@ -15,7 +15,9 @@ import typer
 from cli.binaries import envoy_binary
 from cli.commands import catalog, envoy, keys, ledger
 from cli.commands.demo import demo
+from cli.commands.demo_key import demo_key
 from cli.commands.doctor import doctor
+from cli.commands.parts import publish, run_envoy, workers
 from cli.commands.up import up
 from cli.output import Json, OperatorError, answers, console, print_json
 
@@ -29,6 +31,10 @@ app = typer.Typer(
 app.command()(up)
 app.command()(demo)
 app.command()(doctor)
+app.command()(publish)
+app.command()(workers)
+keys.app.command("demo")(demo_key)
+envoy.app.command("run")(run_envoy)
 app.add_typer(keys.app, name="keys")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(envoy.app, name="envoy")

@@ -57,8 +57,12 @@ def refusals(settings: Settings) -> list[str]:
 
 def _described(settings: Settings) -> tuple[EnvoySettings, Catalog]:
     loaded = load(settings.catalog, os.environ)
-    workers = [f"unix:{settings.places.worker(index)}" for index in range(settings.workers)]
-    return envoy_settings(settings, loaded, workers), loaded
+    return envoy_settings(settings, loaded, worker_addresses(settings)), loaded
+
+
+def worker_addresses(settings: Settings) -> list[str]:
+    """Where the workers of these settings listen, for Envoy."""
+    return [f"unix:{settings.places.worker(index)}" for index in range(settings.workers)]
 
 
 def envoy_settings(settings: Settings, catalog: Catalog, workers: Sequence[str]) -> EnvoySettings:

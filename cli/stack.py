@@ -40,7 +40,7 @@ class Simulated:
 def specs(
     settings: Settings,
     workers: Workers,
-    envoy: Path,
+    binary: Path,
     drain: Callable[[], Awaitable[None]],
     settle_lost: Callable[[], Awaitable[None]],
     simulated: Simulated | None,
@@ -58,7 +58,7 @@ def specs(
     if simulated is not None:
         rows.append(_simulator(simulated))
     before = tuple(row.name for row in rows if row.name != WRITER)
-    rows.append(_envoy(settings, envoy, before, drain))
+    rows.append(envoy(settings, binary, before, drain))
     return rows
 
 
@@ -116,12 +116,13 @@ def _simulator(simulated: Simulated) -> Spec:
     )
 
 
-def _envoy(
+def envoy(
     settings: Settings,
     binary: Path,
     after: tuple[str, ...],
     drain: Callable[[], Awaitable[None]],
 ) -> Spec:
+    """Envoy's row; `drain` is done before it is told to end."""
     argv = (
         str(binary),
         *("--config-path", str(settings.places.envoy / "bootstrap.yaml")),

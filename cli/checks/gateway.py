@@ -71,7 +71,7 @@ async def processes(patient: Patient) -> list[Finding]:
     if not patient.runs:
         return [Finding("gateway", "ok", "does not run; `clavis up` starts it")]
     places = patient.settings.places
-    advice = f"see the logs; SIGHUP to {patient.pid} makes new workers"
+    advice = "see the logs; SIGHUP to whoever started the workers makes new ones"
     findings = []
     for path in sorted(places.run.glob("extproc-*.sock")):
         if path.stem.count(".") == 0:

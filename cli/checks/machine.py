@@ -6,12 +6,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+
 from cli import ports
 from cli.binaries import envoy_binary
-from cli.checks.finding import Finding, Level, Patient
+from cli.checks.finding import Finding, Patient
+from cli.envoy_admin import EnvoyAdmin
 from cli.output import OperatorError
 
 MIN_PYTHON = (3, 11)
@@ -75,20 +79,32 @@ async def data_dir(patient: Patient) -> list[Finding]:
 async def free_ports(patient: Patient) -> list[Finding]:
     settings = patient.settings
     flags = {"--http-port": settings.http_port, "--https-port": settings.https_port}
+    wanted = {flag: port for flag, port in flags.items() if port}
+    if patient.runs:
+        return await _held_ports(patient, list(wanted.values()))
     findings = []
-    for flag, port in flags.items():
-        if not port:
-            continue
+    for flag, port in wanted.items():
         reason = ports.problem(settings.bind, port)
-        name = f"port {port}"
         if reason is None:
-            level: Level = "fail" if patient.runs else "ok"
-            advice = (
-                "the gateway runs, but not there: compare its settings" if level == "fail" else ""
-            )
-            findings.append(Finding(name, level, "free", advice))
-        elif patient.runs:
-            findings.append(Finding(name, "ok", f"in use, the gateway runs ({patient.pid})"))
+            findings.append(Finding(f"port {port}", "ok", "free"))
         else:
-            findings.append(Finding(name, "fail", reason, f"choose another with {flag}"))
+            advice = f"choose another with {flag}"
+            findings.append(Finding(f"port {port}", "fail", reason, advice))
     return findings
+
+
+async def _held_ports(patient: Patient, wanted: Sequence[int]) -> list[Finding]:
+    """Asked of Envoy itself: it may listen in another container than this one."""
+    try:
+        async with EnvoyAdmin(patient.settings.places.admin) as admin:
+            held = await admin.ports()
+    except httpx.HTTPError:
+        advice = "see its log"
+        return [Finding(f"port {p}", "fail", "Envoy does not answer", advice) for p in wanted]
+    advice = "the gateway runs, but not there: compare its settings"
+    return [
+        Finding(f"port {port}", "ok", "in use, the gateway runs")
+        if port in held
+        else Finding(f"port {port}", "fail", "Envoy does not listen there", advice)
+        for port in wanted
+    ]

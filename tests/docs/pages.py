@@ -119,13 +119,27 @@ def blocks(*languages: str) -> list[Block]:
 def commands(block: Block) -> list[list[str]]:
     """The simple commands of a shell block as words, without comments, assignments and pipes."""
     found = []
-    for line in block.text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
+    for words in _lines(block.text.replace("\\\n", " ")):
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
         end = next((i for i, w in enumerate(words) if w in ("|", ">", "&&", ";", "&")), None)
         if words:
             found.append(words[:end])
+    return found
+
+
+def _lines(text: str) -> list[list[str]]:
+    """Each command's words; a quotation may run over several lines."""
+    found, pending = [], ""
+    for line in text.splitlines():
+        pending += line + "\n"
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:
+            continue
+        found.append(words)
+        pending = ""
+    assert not pending, text
     return found
 
 

@@ -270,7 +270,7 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         default = "one for each core" if field.default_factory else _plain(field.default)
         flag = f"--{name.replace('_', '-')}"
-        offered = any(flag in p.opts for p in commands()["up"].params)
+        offered = any(flag in p.opts for c in commands().values() for p in c.params)
         rows.append(
             (
                 code(f"CLAVIS_{name.upper()}"),

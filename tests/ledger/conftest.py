@@ -125,6 +125,12 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
 
 
+def stop_postgres(server: Any, mode: str) -> None:
+    import pgserver
+
+    pgserver.pg_ctl(["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
+
+
 @contextmanager
 def postgres_server() -> Iterator[Any]:
     """A PostgreSQL of its own. Not below pytest's directories: run as root, the server has another
@@ -140,6 +146,7 @@ def postgres_server() -> Iterator[Any]:
         try:
             yield server
         finally:
+            stop_postgres(server, "immediate")
             server.cleanup()
 
 

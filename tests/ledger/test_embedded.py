@@ -5,6 +5,8 @@ import socket
 import stat
 from pathlib import Path
 
+import pytest
+
 from ledger import errors
 from ledger.embedded import (
     MAX_SOCKET_PATH,
@@ -16,6 +18,7 @@ from ledger.embedded import (
 )
 from ledger.model import Settled, Verdict
 from ledger.records import decode_record
+from ledger.store import replay as replay_module
 from ledger.store.address import parse_address
 from ledger.store.hot import HotStore
 from ledger.store.replay import Replay
@@ -76,9 +79,10 @@ async def test_killing_it_loses_nothing_that_was_answered(own_redis: RedisServer
 
 
 async def test_what_redis_forgot_is_settled_again_once(
-    own_redis: RedisServer, tmp_path: Path
+    own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of its file is cut off while it is down, as after a power cut."""
+    monkeypatch.setattr(replay_module, "KEPT_S", 600.0)  # however slow this machine is
     store = HotStore.connect(own_redis.url, timeouts=Timeouts(patience_ms=10_000))
     await store.put_key(SHARD, KEY_HASH, FACTS)
     [file] = append_only_files(tmp_path / "redis")

@@ -19,7 +19,7 @@ from ledger.store.engine import make_engine
 from ledger.store.record import Record
 from tests.ledger.samples import NOW_MS, RECORD
 
-PROCESSES = 4
+PROCESSES = 3
 
 
 def differences(connection: Connection) -> list[object]:

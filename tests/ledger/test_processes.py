@@ -17,7 +17,7 @@ from ledger.store.hot import HotStore
 from ledger.store.record import Record
 from ledger.store.streams import Streams
 from ledger.store.wire import Timeouts
-from tests.ledger.conftest import RedisServer, postgres_server, until
+from tests.ledger.conftest import RedisServer, postgres_server, stop_postgres, until
 from tests.ledger.samples import FACTS, KEY_HASH, NOW_MS, SHARD, attempt_of, settlement_of
 
 CALLERS = 8
@@ -174,12 +174,6 @@ async def test_a_redis_killed_under_load_loses_and_doubles_nothing(
 def own_postgres() -> Iterator[Any]:
     with postgres_server() as server:
         yield server
-
-
-def stop_postgres(server: Any, mode: str) -> None:
-    import pgserver
-
-    pgserver.pg_ctl(["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
 
 
 async def test_a_postgres_restarted_under_load_loses_and_doubles_nothing(

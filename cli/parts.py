@@ -1,0 +1,145 @@
+"""One part of a gateway in a container of its own: what `clavis up` does in one process, apart.
+
+    publisher   writes Envoy's configuration and publishes the catalog; holds the gateway's lock
+    workers     the ext_proc workers on their slots' sockets; SIGHUP: new ones, one after the other
+    envoy       Envoy, which finishes what runs before it ends
+
+The parts meet in two shared directories: the data directory, which only the publisher writes, and
+the run directory with the sockets. SIGTERM drains; a second one ends everything at once.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cli import lock, stack
+from cli.binaries import envoy_binary
+from cli.draining import drained
+from cli.following import Following
+from cli.journal import Journal
+from cli.lost import LostWorkers
+from cli.output import AlreadyRunning, NotRunning
+from cli.rendering import worker_addresses
+from cli.settings import Settings
+from cli.supervised import StartFailed
+from cli.supervisor import Supervisor
+from cli.workers import Workers
+
+
+def publish_once(settings: Settings, journal: Journal) -> bool:
+    """Everything that the other parts start with. False when a publisher runs, who does it.
+
+    Raises OperatorError and CatalogError.
+    """
+    try:
+        with lock.held(settings.places.lock):
+            settings.places.prepare()
+            _following(settings, journal).first()
+    except AlreadyRunning:
+        return False
+    return True
+
+
+async def publish(settings: Settings, journal: Journal) -> None:
+    """Publish the catalog and its changes until a signal. Raises OperatorError, CatalogError."""
+    stopping = asyncio.Event()
+    with lock.held(settings.places.lock), _on((signal.SIGTERM, signal.SIGINT), stopping.set):
+        settings.places.prepare()
+        following = _following(settings, journal)
+        try:
+            await following.catch_up()
+            journal.event("following", catalog=str(settings.catalog))
+            await following.run(stopping)
+        finally:
+            await following.close()
+
+
+async def run_workers(settings: Settings, journal: Journal) -> None:
+    """All slots of this machine, until a signal. Raises OperatorError and StartFailed."""
+    places = settings.places
+    _require_publication(settings)
+    lost = LostWorkers(settings.redis, journal)
+    flags = ("--catalog", str(places.accepted_catalog), *stack.store_flags(settings))
+    boot = secrets.token_hex(4)
+    workers = Workers(settings.workers, places, flags, {}, boot, journal, lost.add)
+    # Nobody has drained Envoy before: the workers themselves wait for their answers' ends.
+    grace_s = settings.drain_timeout_s
+    rows = [replace(row, stop_timeout_s=grace_s) for row in workers.specs(())]
+    try:
+        await _serve(Supervisor(rows, journal), journal, workers.names)
+        await lost.settle_now()
+    finally:
+        await lost.close()
+
+
+async def run_envoy(settings: Settings, journal: Journal) -> None:
+    """Envoy on the published configuration, until a signal. Raises OperatorError, StartFailed."""
+    _require_publication(settings)
+
+    async def drain() -> None:
+        await drained(settings, journal)
+
+    row = stack.envoy(settings, envoy_binary(settings.envoy), (), drain)
+    await _serve(Supervisor([row], journal), journal, ())
+
+
+def _following(settings: Settings, journal: Journal) -> Following:
+    return Following(settings, worker_addresses(settings), os.environ, journal)
+
+
+def _require_publication(settings: Settings) -> None:
+    if not settings.places.accepted_catalog.exists():
+        raise NotRunning(f"{settings.places.data} has no published catalog: `clavis publish`.")
+
+
+async def _serve(supervisor: Supervisor, journal: Journal, rolls: Sequence[str]) -> None:
+    """Start, stay until SIGTERM or SIGINT, stop. Raises StartFailed; nothing runs then."""
+    stopping, rolling = asyncio.Event(), asyncio.Event()
+    starting = asyncio.create_task(supervisor.start())
+
+    def end() -> None:
+        if stopping.is_set():
+            journal.event("killing")
+            supervisor.kill()
+        stopping.set()
+        starting.cancel()  # nothing, once it is done
+
+    async def roll() -> None:
+        while True:
+            await rolling.wait()
+            rolling.clear()
+            journal.event("rolling")
+            try:
+                await supervisor.roll(rolls)
+            except StartFailed as error:
+                journal.event("roll_failed", reason=str(error))
+            else:
+                journal.event("rolled")
+
+    with _on((signal.SIGTERM, signal.SIGINT), end), _on((signal.SIGHUP,), rolling.set):
+        roller = asyncio.create_task(roll())
+        try:
+            await starting
+            await stopping.wait()
+        finally:
+            journal.event("stopping")
+            roller.cancel()
+            await asyncio.gather(roller, return_exceptions=True)
+            await supervisor.stop()
+
+
+@contextmanager
+def _on(numbers: Sequence[signal.Signals], action: Callable[[], None]) -> Iterator[None]:
+    """Obey signals inside this block."""
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        loop.add_signal_handler(number, action)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
