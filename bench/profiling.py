@@ -1,8 +1,8 @@
 """Where a worker's CPU time goes: the same stack and load, one worker under a profiler.
 
 py-spy, if it is in PATH, samples from outside and disturbs nothing; else cProfile counts inside,
-which makes small Python functions look dearer than they are and counts the start too. Time inside gRPC's own machinery
-shows under the function of ours that called it.
+which makes small Python functions look dearer than they are, and counts the start too. Time inside
+gRPC's own machinery shows under the function of ours that called it.
 """
 
 import asyncio

@@ -47,8 +47,8 @@ class Gateway:
         self._workers = Workers(
             settings.workers,
             settings.places,
-            ("--catalog", str(settings.places.accepted_catalog), *stack.store_flags(settings)),
-            environment,
+            ("--catalog", str(settings.places.accepted_catalog)),
+            {**environment, **stack.store_environment(settings)},
             secrets.token_hex(4),
             journal,
             self._lost.add,

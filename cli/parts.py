@@ -63,9 +63,10 @@ async def run_workers(settings: Settings, journal: Journal) -> None:
     places = settings.places
     _require_publication(settings)
     lost = LostWorkers(settings.redis, journal)
-    flags = ("--catalog", str(places.accepted_catalog), *stack.store_flags(settings))
+    flags = ("--catalog", str(places.accepted_catalog))
+    stores = stack.store_environment(settings)
     boot = secrets.token_hex(4)
-    workers = Workers(settings.workers, places, flags, {}, boot, journal, lost.add)
+    workers = Workers(settings.workers, places, flags, stores, boot, journal, lost.add)
     # Nobody has drained Envoy before: the workers themselves wait for their answers' ends.
     grace_s = settings.drain_timeout_s
     rows = [replace(row, stop_timeout_s=grace_s) for row in workers.specs(())]

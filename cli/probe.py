@@ -2,6 +2,7 @@
 
     http SOCKET PATH     a GET over a Unix socket is answered 200
     tcp HOST:PORT        somebody accepts connections
+    held FILE            a process holds the lock
     workers DIRECTORY    every worker's socket there answers the gRPC health check: SERVING
 
 Exit code 0: yes. Loads as little as it can: it runs far more often than anything else here.
@@ -42,6 +43,17 @@ def tcp(address: str) -> bool:
         return True
 
 
+def held(path: str) -> bool:
+    import fcntl
+
+    with Path(path).open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def workers(directory: str) -> bool:
     """Generations that are not in place yet, or not any more, have two dots in their names."""
     sockets = [p for p in Path(directory).glob("extproc-*.sock") if p.name.count(".") == 1]
@@ -69,7 +81,12 @@ def _serving(path: Path) -> bool:
     return asyncio.run(ask())
 
 
-PROBES: dict[str, Callable[..., bool]] = {"http": http, "tcp": tcp, "workers": workers}
+PROBES: dict[str, Callable[..., bool]] = {
+    "http": http,
+    "tcp": tcp,
+    "held": held,
+    "workers": workers,
+}
 
 
 def main(words: Sequence[str]) -> int:

@@ -62,8 +62,9 @@ def specs(
     return rows
 
 
-def store_flags(settings: Settings) -> tuple[str, ...]:
-    return ("--redis", settings.redis, "--sql", settings.sql)
+def store_environment(settings: Settings) -> dict[str, str]:
+    """The stores' URLs for a child: they may hold passwords, and arguments are for all to see."""
+    return {"CLAVIS_REDIS_URL": settings.redis, "CLAVIS_SQL_URL": settings.sql}
 
 
 def _redis(settings: Settings) -> Spec:
@@ -81,10 +82,10 @@ def _redis(settings: Settings) -> Spec:
 def _writer(
     settings: Settings, after: tuple[str, ...], settle_lost: Callable[[], Awaitable[None]]
 ) -> Spec:
-    argv = _python("ledger.writer", *store_flags(settings), "--consumer", _consumer(settings))
+    argv = _python("ledger.writer", "--consumer", _consumer(settings))
     return Spec(
         WRITER,
-        lambda generation: Launch(argv),
+        lambda generation: Launch(argv, env=store_environment(settings)),
         after=after,
         stop_order=40,
         prepare_stop=settle_lost,
@@ -93,10 +94,10 @@ def _writer(
 
 def _portal(settings: Settings, after: tuple[str, ...], environment: Mapping[str, str]) -> Spec:
     socket = settings.places.portal
+    environment = {**environment, **store_environment(settings)}
     argv = _python(
         "portal",
         *("--catalog", str(settings.places.accepted_catalog)),
-        *store_flags(settings),
         *("--uds", str(socket)),
     )
     return Spec(

@@ -82,7 +82,7 @@ class Driver:
 
     async def run(self, stream: Stream) -> None:
         """One exchange from its first message to its end. Raises Broken to reset the client."""
-        exchange = Exchange(self.world, self._new_id(), now_ms())
+        exchange = Exchange(self.world, self._new_id, now_ms())
         self._open[id(exchange)] = exchange
         try:
             await self._converse(stream, exchange)
@@ -101,10 +101,6 @@ class Driver:
             held = await self._perform(stream, exchange, exchange.handle(event, now_ms()))
             if held is not None:
                 hold = time.monotonic() + held / 1000
-        # Envoy ends the stream: if we did, a reset could overtake the last message. What it still
-        # says needs no answer.
-        while await stream.read() is not None:
-            pass
 
     async def _read_within(
         self, stream: Stream, exchange: Exchange, deadline: float

@@ -101,9 +101,10 @@ def pin_missing(asked: Asked) -> Failure:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One attempt, decided."""
+    """One attempt, decided. `body` is the changed body; None: it stays as it came."""
 
     asked: Asked
+    body: bytes | None
     route: "Route"
     last_attempt: bool
     tariff: Tariff
@@ -143,10 +144,8 @@ class Plan:
             keeps_answer=self.asked.keeps_answer,
         )
 
-    def upstream(
-        self, world: World, headers: dict[str, str]
-    ) -> tuple[dict[str, str], tuple[str, ...], bytes | None]:
-        """Headers to set, headers to remove, and the body if it changed."""
+    def upstream(self, headers: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Headers to set and headers to remove."""
         route, asked = self.route, self.asked
         rest = asked.opened.rest.replace("{model}", route.upstream_model)
         query = f"?{asked.opened.query}" if asked.opened.query else ""
@@ -162,21 +161,23 @@ class Plan:
         if route.auth is not None:
             set_headers[route.auth[0]] = route.auth[1]
         removed = replies.kept_from_upstream(n for n in headers if n not in set_headers)
-        body = self._body(world)
-        if body is not None:
-            set_headers["content-length"] = str(len(body))
-        return set_headers, removed, body
+        if self.body is not None:
+            set_headers["content-length"] = str(len(self.body))
+        return set_headers, removed
 
-    def _body(self, world: World) -> bytes | None:
-        """The body with the upstream's model name; None when it stays as it came."""
-        asked, name = self.asked, self.route.upstream_model
-        if asked.body is None or asked.opened.door.stored:
-            return None
-        if asked.opened.door.multipart and asked.content_type.startswith("multipart/"):
-            edited = replace_multipart_field(asked.body, asked.content_type, "model", name)
-        else:
-            edited = world.protocol(asked.opened.door.protocol).rename_model(asked.body, name)
-        return None if edited == asked.body else edited
+
+def _renamed(world: World, asked: Asked, name: str) -> bytes | None:
+    """The body with the upstream's model name; None when it stays as it came.
+
+    Raises NotUnderstood where readers could disagree about the model.
+    """
+    if asked.body is None or asked.opened.door.stored:
+        return None
+    if asked.opened.door.multipart and asked.content_type.startswith("multipart/"):
+        edited = replace_multipart_field(asked.body, asked.content_type, "model", name)
+    else:
+        edited = world.protocol(asked.opened.door.protocol).rename_model(asked.body, name)
+    return None if edited == asked.body else edited
 
 
 def plan(
@@ -198,8 +199,13 @@ def plan(
         return chosen
     tries = min(len(chosen.routes), catalog.limits.max_attempts)
     route = chosen.routes[(attempt - 1) % len(chosen.routes)]
+    try:
+        body = _renamed(world, asked, route.upstream_model)
+    except NotUnderstood as error:
+        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
     return Plan(
         asked=asked,
+        body=body,
         route=route,
         last_attempt=attempt >= tries,
         tariff=Tariff(route.price, catalog.multiplier(chosen.group)),

@@ -1,6 +1,7 @@
 """How a worker is started: flags of `python -m extproc`."""
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def parse(argv: list[str] | None = None) -> Settings:
     """Settings from the command line; exits with a message on wrong flags."""
     parser = argparse.ArgumentParser(prog="extproc", description="One ext_proc worker.")
     parser.add_argument("--catalog", type=Path, required=True)
-    parser.add_argument("--redis", required=True, help="URL of the hot store")
-    parser.add_argument("--sql", required=True, help="URL of the record")
+    # A URL may hold a password, and arguments are for all to see: the environment is better.
+    _add_url(parser, "--redis", "CLAVIS_REDIS_URL", "the hot store")
+    _add_url(parser, "--sql", "CLAVIS_SQL_URL", "the record")
     parser.add_argument("--listen", action="append", required=True, help="unix:/path or host:port")
     parser.add_argument("--worker-id", required=True, help="unique among all workers, ever")
     parser.add_argument("--lease-ms", type=int, default=30_000)
@@ -54,6 +56,12 @@ def parse(argv: list[str] | None = None) -> Settings:
         tls=MutualTls(*files) if all(files) else None,
         metrics=args.metrics,
     )
+
+
+def _add_url(parser: argparse.ArgumentParser, flag: str, variable: str, what: str) -> None:
+    default = os.environ.get(variable)
+    text = f"URL of {what}; default: ${variable}"
+    parser.add_argument(flag, default=default, required=default is None, help=text)
 
 
 def _is_loopback(address: str) -> bool:

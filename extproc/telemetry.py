@@ -1,8 +1,12 @@
 """Metric names of the data plane, once. No label holds a key, a prompt or a customer."""
 
+from typing import Any, TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ledger.model import UsageRecord
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 
@@ -12,6 +16,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[object, ...], Any] = {}
         labels = ("protocol", "endpoint", "upstream", "outcome", "status")
         self.exchanges = Counter(
             "clavis_exchanges", "Exchanges recorded.", labels, registry=self.registry
@@ -50,13 +55,21 @@ class Telemetry:
     def settled(self, record: UsageRecord) -> None:
         """One exchange has its record."""
         upstream = record.upstream or "none"
-        self.exchanges.labels(
-            record.protocol, record.endpoint, upstream, record.outcome.value, str(record.status)
-        ).inc()
-        self.latency.labels(record.endpoint).observe(record.latency_ms / 1000)
+        protocol, endpoint = record.protocol, record.endpoint
+        outcome, status = record.outcome.value, str(record.status)
+        self._child(self.exchanges, protocol, endpoint, upstream, outcome, status).inc()
+        self._child(self.latency, endpoint).observe(record.latency_ms / 1000)
         if record.ttft_ms is not None:
-            self.first_token.labels(record.endpoint).observe(record.ttft_ms / 1000)
+            self._child(self.first_token, endpoint).observe(record.ttft_ms / 1000)
         if record.input_tokens:
-            self.tokens.labels(upstream, "input").inc(record.input_tokens)
+            self._child(self.tokens, upstream, "input").inc(record.input_tokens)
         if record.output_tokens:
-            self.tokens.labels(upstream, "output").inc(record.output_tokens)
+            self._child(self.tokens, upstream, "output").inc(record.output_tokens)
+
+    def _child(self, metric: Metric, *labels: str) -> Metric:
+        """`metric.labels(...)`, remembered: looking a child up costs more than counting."""
+        key = (metric, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child

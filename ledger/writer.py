@@ -18,6 +18,7 @@ Rules:
 
 import argparse
 import asyncio
+import os
 import platform
 import signal
 import sys
@@ -236,8 +237,16 @@ async def serve(settings: Settings) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ledger.writer", description=__doc__)
-    parser.add_argument("--redis", required=True, metavar="URL")
-    parser.add_argument("--sql", required=True, metavar="URL")
+    # A URL may hold a password, and arguments are for all to see: the environment is better.
+    for flag, variable in (("--redis", "CLAVIS_REDIS_URL"), ("--sql", "CLAVIS_SQL_URL")):
+        default = os.environ.get(variable)
+        parser.add_argument(
+            flag,
+            default=default,
+            required=default is None,
+            metavar="URL",
+            help=f"default: ${variable}",
+        )
     parser.add_argument("--consumer", default=platform.node() or "writer", metavar="NAME")
     parser.add_argument("--lease-sweep-ms", type=int, default=SWEEP_MS, metavar="N")
     given = parser.parse_args(arguments)

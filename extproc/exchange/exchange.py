@@ -59,6 +59,7 @@ class Exchange:
         "_facts",
         "_handle",
         "_headers",
+        "_new_id",
         "_opened",
         "_pending",
         "_plan",
@@ -71,10 +72,11 @@ class Exchange:
         "phase",
     )
 
-    def __init__(self, world: World, fallback_id: str, now_ms: int) -> None:
+    def __init__(self, world: World, new_id: Callable[[], str], now_ms: int) -> None:
         self.phase = Phase.OPENED
         self._world = world
-        self._request_id = fallback_id
+        self._request_id = ""
+        self._new_id = new_id  # where Envoy sent no x-request-id
         self._started_at_ms = now_ms
         self._attempt = 1
         self._headers: dict[str, str] = {}
@@ -119,7 +121,7 @@ class Exchange:
     def _in_opened(self, event: Event, now_ms: int) -> Step:
         assert isinstance(event, RequestHeaders)
         headers = self._headers = event.headers
-        self._request_id = headers.get("x-request-id") or self._request_id
+        self._request_id = headers.get("x-request-id") or self._new_id()
         self._attempt = _whole_number(headers.get("x-envoy-attempt-count"), 1)
         self._started_at_ms = _whole_number(headers.get("x-clavis-started"), now_ms)
         found = open_door(headers.get(":method", ""), headers.get(":path", ""))
@@ -210,11 +212,10 @@ class Exchange:
         if failure := admission.refusal(decided.verdict, decided.retry_after_ms):
             return self._refuse(failure)
         self._relay = Relay(self._world, self._ticket, self._plan.tariff)
-        headers, removed, body = self._plan.upstream(self._world, self._headers)
-        return Step(
-            Signal.ADMITTED,
-            [SendUpstream(headers, removed, body, after_body=self._plan.has_body)],
-        )
+        made = self._plan
+        headers, removed = made.upstream(self._headers)
+        send = SendUpstream(headers, removed, made.body, after_body=made.has_body)
+        return Step(Signal.ADMITTED, [send])
 
     def _too_large(self, size: int) -> Failure | None:
         limit = self._world.catalog.limits.max_body_bytes

@@ -5,6 +5,7 @@ that is added appears in the pages or fails their test.
 """
 
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from translators.canonical.failure import STATUS, Failure, Kind
 from translators.protocol import discover
 
 Rows = Iterable[Sequence[str]]
+PAGE_COLUMNS = 110
 Command = Any  # typer's own copy of click has no public name
 
 
@@ -247,6 +249,7 @@ def _options(command: Command) -> str:
         rows.append((code(name), default, meaning))
     own = table(("argument or option", "default", "meaning"), rows) if rows else ""
     also = f"Settings and output: {codes(shared)}." if shared else ""
+    also = textwrap.fill(also, PAGE_COLUMNS, break_on_hyphens=False, break_long_words=False)
     return "\n\n".join(part for part in (own, also) if part)
 
 

@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -67,14 +69,14 @@ def test_every_setting_and_every_variable_has_its_row() -> None:
     assert {f"CLAVIS_{name.upper()}" for name in Settings.model_fields} <= rows
     named = {
         variable
-        for text in [p.read_text("utf-8") for p in tracked(".py", ".yaml") if _shipped(p.name, p)]
+        for text in [p.read_text("utf-8") for p in tracked(".py", ".yaml") if _shipped(p)]
         for variable in re.findall(r"\bCLAVIS_[A-Z][A-Z_]*[A-Z]\b", text)
     }
     assert named - rows == set()
 
 
-def _shipped(name: str, path: object) -> bool:
-    return relative(path).split("/")[0] in ROOMS_IN_PRODUCTION  # type: ignore[arg-type]
+def _shipped(path: Path) -> bool:
+    return relative(path).split("/")[0] in ROOMS_IN_PRODUCTION
 
 
 @pytest.mark.parametrize("module", ["extproc", "portal", "ledger.writer", "simulator"])
@@ -118,6 +120,12 @@ def test_every_field_of_a_usage_record_has_its_row() -> None:
     assert {field.name for field in fields(UsageRecord)} <= rows
     assert set(Usage.model_fields) <= rows
     assert {f.alias or name for name, f in UsageQuery.model_fields.items()} <= rows
+
+
+def test_the_example_of_a_usage_record_has_the_fields_of_one() -> None:
+    example = json.loads(next(b for b in page("docs/usage.md").blocks if b.language == "json").text)
+    assert list(example) == list(Usage.model_fields)
+    assert Usage.model_validate(example).finish in set(Reason)
 
 
 def test_every_header_of_ours_is_told() -> None:
@@ -165,8 +173,7 @@ def test_a_bare_prefix_opens_nothing() -> None:
 
 def test_the_readme_has_the_base_url_of_every_tool_that_the_program_names() -> None:
     rows = [row for row in page("README.md").rows() if len(row) == 3]
-    named = [(tool, path) for tool, path in TOOLS]
-    named += [(tool, path) for tool, _, path in start.TOOLS]
+    named = [*TOOLS, *((tool, path) for tool, _, path in start.TOOLS)]
     for tools, path in named:
         for tool in re.sub(r"\([^)]*\)", "", tools).split(","):
             urls = [row[2] for row in rows if tool.strip() in row[0]]

@@ -75,6 +75,7 @@ def test_of_several_keys_the_one_that_is_ours_wins() -> None:
         (b"{not json", 400, None),
         (b"[]", 400, None),
         ({"messages": []}, 400, "model"),
+        (b'{"model": {}, "model": "gpt-5", "messages": []}', 400, "model"),
         ({"model": "unheard-of", "messages": []}, 404, "model"),
         ({"model": "gemini-3-pro", "messages": []}, 400, "model"),
     ],

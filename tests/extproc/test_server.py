@@ -1,6 +1,6 @@
-"""A real worker process, spoken to by a second implementation: grpclib and betterproto2.
+"""A real worker process, spoken to by a second codec: betterproto2 of `envoy-data-plane`.
 
-It shares neither the gRPC stack nor the protobuf codec with the worker: agreement proves the wire.
+It shares no line with the codec in the worker: agreement proves the wire.
 """
 
 import asyncio
@@ -12,23 +12,25 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
 from envoy_data_plane.envoy.config.core.v3 import HeaderMap, HeaderValue
 from envoy_data_plane.envoy.service.ext_proc.v3 import (
-    ExternalProcessorAsyncStub,
     HttpBody,
     HttpHeaders,
     ProcessingRequest,
     ProcessingResponse,
 )
-from grpclib.client import Channel
-from grpclib.health.v1.health_grpc import HealthStub
-from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from extproc.server import SERVICE
 from ledger.ledger import Ledger
 from ledger.model import KeySpec
 from tests.extproc.world import ANSWER, CATALOG, CHAT, DONE, USAGE, chunk
 from tests.ledger.conftest import redis_url, shared_redis, sqlite_url
+
+PROCESS = f"/{SERVICE}/Process"
 
 __all__ = ["redis_url", "shared_redis", "sqlite_url"]
 
@@ -42,8 +44,8 @@ class Worker:
     key_id: str
     shard: str
 
-    def channel(self) -> Channel:
-        return Channel(path=self.socket)
+    def channel(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(f"unix:{self.socket}")
 
 
 def _start(argv: list[str]) -> "subprocess.Popen[str]":
@@ -93,19 +95,21 @@ def asked(key: str | None, request_id: str) -> ProcessingRequest:
 class Conversation:
     """Envoy's side of one stream, one message after the other."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._outbox: asyncio.Queue[ProcessingRequest | None] = asyncio.Queue()
-        self._inbox = ExternalProcessorAsyncStub(channel).process(self._sent())
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._call = channel.stream_stream(
+            PROCESS, request_serializer=bytes, response_deserializer=ProcessingResponse().parse
+        )()
 
-    async def _sent(self) -> AsyncIterator[ProcessingRequest]:
-        while (message := await self._outbox.get()) is not None:
-            yield message
-
-    def say(self, message: ProcessingRequest | None) -> None:
-        self._outbox.put_nowait(message)
+    async def say(self, message: ProcessingRequest) -> None:
+        await self._call.write(message)
 
     async def hear(self) -> ProcessingResponse:
-        return await asyncio.wait_for(anext(aiter(self._inbox)), 20)
+        heard = await asyncio.wait_for(self._call.read(), 20)
+        assert isinstance(heard, ProcessingResponse), "the worker ended the stream"
+        return heard
+
+    async def end(self) -> None:
+        await self._call.done_writing()
 
 
 def body(data: bytes, end: bool) -> HttpBody:
@@ -131,9 +135,9 @@ def streamed(response: ProcessingResponse) -> tuple[bytes, bool]:
 
 
 async def send_request(talk: Conversation, worker: Worker, request_id: str) -> ProcessingResponse:
-    talk.say(asked(worker.key, request_id))
+    await talk.say(asked(worker.key, request_id))
     assert (await talk.hear()).request_headers is not None
-    talk.say(ProcessingRequest(request_body=body(json.dumps(CHAT).encode(), True)))
+    await talk.say(ProcessingRequest(request_body=body(json.dumps(CHAT).encode(), True)))
     return await talk.hear()
 
 
@@ -145,11 +149,11 @@ async def test_a_plain_exchange_from_first_header_to_record(worker: Worker) -> N
         assert sent["x-clavis-cluster"] == "provider_one"
         assert sent["authorization"] == "Bearer sk-upstream-first"
         head = {":status": "200", "content-type": "application/json"}
-        talk.say(ProcessingRequest(response_headers=header_map(head)))
-        talk.say(ProcessingRequest(response_body=body(ANSWER, True)))
+        await talk.say(ProcessingRequest(response_headers=header_map(head)))
+        await talk.say(ProcessingRequest(response_body=body(ANSWER, True)))
         assert set_headers(await talk.hear())["x-clavis-input-tokens"] == "10"
         assert streamed(await talk.hear()) == (ANSWER, True)
-        talk.say(None)
+        await talk.end()
     record = await worker.ledger.usage(worker.shard, worker.key_id, request_id)
     assert record is not None and record.output_tokens == 3
 
@@ -160,17 +164,17 @@ async def test_a_stream_is_recorded_before_its_end_is_heard(worker: Worker) -> N
         talk = Conversation(channel)
         await send_request(talk, worker, request_id)
         head = {":status": "200", "content-type": "text/event-stream"}
-        talk.say(ProcessingRequest(response_headers=header_map(head)))
-        talk.say(ProcessingRequest(response_body=body(chunk() + chunk("a"), False)))
+        await talk.say(ProcessingRequest(response_headers=header_map(head)))
+        await talk.say(ProcessingRequest(response_body=body(chunk() + chunk("a"), False)))
         assert set_headers(await talk.hear())["request-id"] == request_id
         assert streamed(await talk.hear()) == (chunk() + chunk("a"), False)
-        talk.say(ProcessingRequest(response_body=body(USAGE + DONE, False)))
+        await talk.say(ProcessingRequest(response_body=body(USAGE + DONE, False)))
         assert streamed(await talk.hear()) == (USAGE + DONE, False)
         record = await worker.ledger.usage(worker.shard, worker.key_id, request_id)
         assert record is not None and record.outcome.value == "completed"
-        talk.say(ProcessingRequest(response_body=body(b"", True)))
+        await talk.say(ProcessingRequest(response_body=body(b"", True)))
         assert streamed(await talk.hear()) == (b"", True)
-        talk.say(None)
+        await talk.end()
 
 
 async def test_a_client_that_hangs_up_is_recorded(worker: Worker) -> None:
@@ -178,7 +182,7 @@ async def test_a_client_that_hangs_up_is_recorded(worker: Worker) -> None:
     async with worker.channel() as channel:
         talk = Conversation(channel)
         await send_request(talk, worker, request_id)
-        talk.say(None)  # Envoy closes the stream without an end
+        await talk.end()  # Envoy closes the stream without an end
         async with asyncio.timeout(20):
             while True:
                 record = await worker.ledger.usage(worker.shard, worker.key_id, request_id)
@@ -191,11 +195,11 @@ async def test_a_client_that_hangs_up_is_recorded(worker: Worker) -> None:
 async def test_a_refusal_needs_no_body(worker: Worker) -> None:
     async with worker.channel() as channel:
         talk = Conversation(channel)
-        talk.say(asked(None, "r"))
+        await talk.say(asked(None, "r"))
         answer = (await talk.hear()).immediate_response
         assert answer is not None and answer.status is not None
         assert int(answer.status.code) == 401
-        talk.say(None)
+        await talk.end()
 
 
 async def test_health_is_served(worker: Worker) -> None:

@@ -96,7 +96,7 @@ class Play:
     world: World = field(default_factory=world)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.world, "fallback-id", self.now_ms)
+        self.exchange = Exchange(self.world, lambda: "fallback-id", self.now_ms)
 
     def tell(self, event: Event) -> list[Action]:
         """What is said to Envoy because of `event`, stores answered on the way."""
