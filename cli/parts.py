@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from cli import lock, stack
@@ -28,6 +28,8 @@ from cli.settings import Settings
 from cli.supervised import StartFailed
 from cli.supervisor import Supervisor
 from cli.workers import Workers
+
+STAND_BY_S = 0.5  # between two tries to become the publisher
 
 
 def publish_once(settings: Settings, journal: Journal) -> bool:
@@ -45,17 +47,35 @@ def publish_once(settings: Settings, journal: Journal) -> bool:
 
 
 async def publish(settings: Settings, journal: Journal) -> None:
-    """Publish the catalog and its changes until a signal. Raises OperatorError, CatalogError."""
+    """Publish the catalog and its changes until a signal. Raises OperatorError, CatalogError.
+
+    Where another publisher runs, this one stands by to take over from it.
+    """
     stopping = asyncio.Event()
-    with lock.held(settings.places.lock), _on((signal.SIGTERM, signal.SIGINT), stopping.set):
+    async with AsyncExitStack() as held:
+        held.enter_context(_on((signal.SIGTERM, signal.SIGINT), stopping.set))
+        if not await _lead(settings, stopping, held):
+            return
         settings.places.prepare()
         following = _following(settings, journal)
+        held.push_async_callback(following.close)
+        await following.catch_up()
+        journal.event("following", catalog=str(settings.catalog))
+        await following.run(stopping)
+
+
+async def _lead(settings: Settings, stopping: asyncio.Event, held: AsyncExitStack) -> bool:
+    """Wait for the gateway's lock, which `held` then has; False when it is to stop before."""
+    while not stopping.is_set():
         try:
-            await following.catch_up()
-            journal.event("following", catalog=str(settings.catalog))
-            await following.run(stopping)
-        finally:
-            await following.close()
+            held.enter_context(lock.held(settings.places.lock))
+        except AlreadyRunning:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STAND_BY_S):
+                    await stopping.wait()
+        else:
+            return True
+    return False
 
 
 async def run_workers(settings: Settings, journal: Journal) -> None:
