@@ -46,7 +46,7 @@ class Names:
     def find(self, name: str) -> Model | None:
         """The model that answers to a name."""
         model = self._exact.get(name)
-        if model is not None or not self._patterns:
+        if model is not None or not self._patterns or not _SAFE.fullmatch(name):
             return model
         return self._by_pattern(name, lambda: self._match(name))
 
@@ -57,8 +57,6 @@ class Names:
         return next((candidate for candidate in close if wanted(candidate)), None)
 
     def _match(self, name: str) -> Model | None:
-        if not _SAFE.fullmatch(name):
-            return None
         return next((model for model in self._patterns if matches(model.name, name)), None)
 
     def _close(self, name: str) -> tuple[str, ...]:

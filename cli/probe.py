@@ -2,7 +2,7 @@
 
     http SOCKET PATH     a GET over a Unix socket is answered 200
     tcp HOST:PORT        somebody accepts connections
-    held FILE            a process holds the lock
+    published DIRECTORY  a publisher runs in this data directory and has published
     workers DIRECTORY    every worker's socket there answers the gRPC health check: SERVING
 
 Exit code 0: yes. Loads as little as it can: it runs far more often than anything else here.
@@ -10,7 +10,7 @@ Exit code 0: yes. Loads as little as it can: it runs far more often than anythin
 
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -43,10 +43,12 @@ def tcp(address: str) -> bool:
         return True
 
 
-def held(path: str) -> bool:
+def published(directory: str) -> bool:
     import fcntl
 
-    with Path(path).open("r+") as file:
+    if not (Path(directory) / "catalog.accepted.yaml").exists():
+        return False
+    with (Path(directory) / "lock").open("r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,28 +65,19 @@ def workers(directory: str) -> bool:
 def _serving(path: Path) -> bool:
     import asyncio
 
-    from grpclib.client import Channel
-    from grpclib.exceptions import GRPCError, StreamTerminatedError
-    from grpclib.health.v1.health_grpc import HealthStub
-    from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from cli.readiness import grpc_serving
 
-    async def ask() -> bool:
-        channel = Channel(path=str(path))
-        try:
-            answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=TIMEOUT_S)
-        except (GRPCError, StreamTerminatedError):
-            return False
-        finally:
-            channel.close()
-        return bool(answer.status == HealthCheckResponse.SERVING)
+    return asyncio.run(_answered(grpc_serving(path)))
 
-    return asyncio.run(ask())
+
+async def _answered(ready: Callable[[], Awaitable[bool]]) -> bool:
+    return await ready()
 
 
 PROBES: dict[str, Callable[..., bool]] = {
     "http": http,
     "tcp": tcp,
-    "held": held,
+    "published": published,
     "workers": workers,
 }
 

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from grpclib.client import Channel
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from grpclib.health.v1.health_grpc import HealthStub
-from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from cli.envoy_admin import EnvoyAdmin
 from cli.processes import Ready
@@ -85,6 +84,13 @@ def envoy_live(admin: Path) -> Ready:
     return ready
 
 
+def health_check(channel: Channel) -> UnaryUnaryMethod[HealthCheckRequest, HealthCheckResponse]:
+    """grpc.health.v1.Health/Check, with the messages that the servers use too: two copies of one
+    proto file cannot be loaded into one process."""
+    path = "/grpc.health.v1.Health/Check"
+    return UnaryUnaryMethod(channel, path, HealthCheckRequest, HealthCheckResponse)
+
+
 def grpc_serving(socket: Path) -> Ready:
     """Whether grpc.health.v1 says SERVING. Pure Python: no gRPC threads where we fork."""
 
@@ -93,7 +99,7 @@ def grpc_serving(socket: Path) -> Ready:
             return False
         channel = Channel(path=str(socket))
         try:
-            answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=TIMEOUT_S)
+            answer = await health_check(channel)(HealthCheckRequest(), timeout=TIMEOUT_S)
         except (OSError, GRPCError, StreamTerminatedError, TimeoutError):
             return False
         finally:

@@ -31,12 +31,15 @@ async def main(settings: Settings) -> None:
     ledger = await Ledger.open(settings.redis_url, settings.sql_url)
     telemetry = Telemetry()
 
+    started_with = catalog_file.current.limits.max_body_bytes
+
     def world(catalog: Catalog) -> World:
-        return World(catalog, discover(), settings.worker_id, settings.lease_ms)
+        limit = min(started_with, catalog.limits.max_body_bytes)
+        return World(catalog, discover(), settings.worker_id, settings.lease_ms, limit)
 
     driver = Driver(Stores(ledger), telemetry, world(catalog_file.current), new_request_id)
     telemetry.in_flight.set_function(lambda: driver.in_flight)
-    server = Server(driver, catalog_file.current.limits.max_body_bytes)
+    server = Server(driver, started_with, telemetry.broken.inc)
     bound = [server.listen(address, _tls(settings, address)) for address in settings.listen]
 
     def reload(catalog: Catalog) -> None:
@@ -60,6 +63,8 @@ async def main(settings: Settings) -> None:
         asyncio.create_task(catalog_file.watch(reload, refuse, stop)),
         asyncio.create_task(driver.renew(RENEW_EVERY_MS)),
     ]
+    for task in tasks:
+        task.add_done_callback(lambda done: _ended(done, stop))
     await stop.wait()
     log.info("draining", in_flight=driver.in_flight)
     await server.drain(settings.grace_s)
@@ -68,6 +73,13 @@ async def main(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
     await ledger.close()
+
+
+def _ended(task: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    """A worker without its background tasks is no worker: drain, and let a new one take over."""
+    if not stop.is_set() and not task.cancelled():
+        log.error("background task ended", why=type(task.exception()).__name__)
+        stop.set()
 
 
 def _tls(settings: Settings, address: str) -> MutualTls | None:

@@ -23,6 +23,8 @@ PREFIXES = {
     "openai": "openai_chat",
     "gemini": "gemini",
 }
+MAX_PATH = 1024  # characters: the longest model name with room to spare; paths are remembered
+MAX_SEGMENTS = 24  # a doubled endpoint has eight; reading a path takes the square of this
 VERSIONS = frozenset({"v1", "v1beta", "v1alpha"})
 _WORDS = (
     VERSIONS
@@ -186,6 +188,8 @@ ACTIONS: "dict[str, tuple[str, Surface]]" = {
 def open_door(method: str, target: str) -> Opened | NoDoor:
     """The door behind `target` (path and query as the client sent them)."""
     path, _, query = target.partition("?")
+    if len(path) > MAX_PATH or path.count("/") > MAX_SEGMENTS:
+        return NoDoor("openai_chat", "The path is too long to be an endpoint.")
     found = _behind(method, path)
     if not query:
         return found

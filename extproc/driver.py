@@ -16,11 +16,11 @@ from extproc import wire
 from extproc.exchange.actions import (
     Action,
     Admit,
-    Break,
     Close,
     HoldHeaders,
     LookUpKey,
     LookUpPin,
+    SendBody,
     Settle,
 )
 from extproc.exchange.events import (
@@ -38,7 +38,7 @@ from extproc.exchange.phases import Phase
 from extproc.stores import Stores
 from extproc.telemetry import Telemetry
 from extproc.world import World
-from ledger.errors import StoreUnavailable
+from ledger.errors import LedgerError
 from ledger.model import Settlement
 
 log = structlog.get_logger("extproc")
@@ -50,10 +50,6 @@ class Stream(TypingProtocol):
     async def read(self) -> bytes | None: ...
 
     async def write(self, data: bytes) -> None: ...
-
-
-class Broken(Exception):
-    """End the client's answer with a reset: a clean end would be a lie."""
 
 
 def now_ms() -> int:
@@ -81,7 +77,7 @@ class Driver:
         return len(self._open)
 
     async def run(self, stream: Stream) -> None:
-        """One exchange from its first message to its end. Raises Broken to reset the client."""
+        """One exchange from its first message to its end."""
         exchange = Exchange(self.world, self._new_id, now_ms())
         self._open[id(exchange)] = exchange
         try:
@@ -89,7 +85,7 @@ class Driver:
         finally:
             del self._open[id(exchange)]
             if exchange.phase is not Phase.CLOSED:
-                await asyncio.shield(self._leave(stream, exchange))
+                await asyncio.shield(self._leave(exchange))
 
     async def _converse(self, stream: Stream, exchange: Exchange) -> None:
         hold: float | None = None
@@ -127,11 +123,12 @@ class Driver:
                     hold_ms = action.hold_ms
                 case Close():
                     pass
-                case Break():
-                    raise Broken
                 case LookUpKey() | LookUpPin() | Admit() | Settle():
                     answer = await self._ask(action)
                     await self._perform(stream, exchange, exchange.handle(answer, now_ms()))
+                case SendBody() if len(action.data) > wire.MAX_BODY_BYTES:
+                    for part in wire.parts(action):
+                        await stream.write(wire.write(part))
                 case _:
                     await stream.write(wire.write(action))
         return hold_ms
@@ -152,7 +149,7 @@ class Driver:
                     settlement = Settlement(action.shard, action.record, self.world.worker_id)
                     await stores.settle(settlement, action.pin)
                     return Settled()
-        except StoreUnavailable:
+        except LedgerError:
             self._telemetry.store_failures.inc()
             log.warning("store unavailable", action=type(action).__name__)
             # A settlement that could not be written is not the caller's trouble: the lease lapses
@@ -160,7 +157,7 @@ class Driver:
             # is settled from its note.
             return Settled() if isinstance(action, Settle) else StoreFailed()
 
-    async def _leave(self, stream: Stream, exchange: Exchange) -> None:
+    async def _leave(self, exchange: Exchange) -> None:
         """The stream ended under us (cancelled, broken): settle what was produced."""
         actions = exchange.handle(Gone(), now_ms())
         asked = [a for a in actions if isinstance(a, Settle)]
@@ -176,17 +173,19 @@ class Driver:
             due_ms = self.world.lease_ms // 3
             renewed = {key: at for key, at in renewed.items() if key in self._open}
             for key, exchange in list(self._open.items()):
-                record = exchange.so_far(now)
-                since = renewed.setdefault(key, now)
-                if record is None or now - since < due_ms:
+                if not exchange.at_stake or now - renewed.setdefault(key, now) < due_ms:
                     continue
                 renewed[key] = now
-                try:
-                    await self._stores.renew(
-                        exchange.shard, self.world.worker_id, record, now, self.world.lease_ms
-                    )
-                except StoreUnavailable:
-                    log.warning("store unavailable", action="renew")
+                await self._renew(exchange, now)
+
+    async def _renew(self, exchange: Exchange, now: int) -> None:
+        record = exchange.so_far(now)
+        try:
+            await self._stores.renew(
+                exchange.shard, self.world.worker_id, record, now, self.world.lease_ms
+            )
+        except LedgerError as error:
+            log.warning("lease not renewed", why=type(error).__name__)
 
 
 def _event(data: bytes | None) -> Event:

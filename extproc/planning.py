@@ -4,10 +4,8 @@ The body is read just far enough to know the model and whether a stream is wante
 only in the value of `model`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import orjson
 
 from extproc import replies, routing
 from extproc.doors import Opened
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from catalog import Route
     from ledger.keys import KeyHandle
     from ledger.model import KeyFacts
+
+MAX_MODEL = 256  # characters: names are remembered, and clients choose them
 
 # Stored answers have no model in their path; this is what their usage records say.
 STORED = "stored-response"
@@ -45,6 +45,7 @@ def read(
 ) -> Asked | Failure:
     """The request as far as the gateway must understand it."""
     content_type = headers.get("content-type", "")
+    is_form = content_type[:19].lower() == "multipart/form-data"
     if opened.door.stored:
         return Asked(opened, STORED, False, body, content_type, pin=opened.subject)
     if headers.get("content-encoding", "identity") != "identity":
@@ -52,7 +53,7 @@ def read(
     if not body:
         return Failure(Kind.INVALID_REQUEST, "The request body is empty; send JSON.")
     try:
-        if opened.door.multipart and content_type.startswith("multipart/form-data"):
+        if opened.door.multipart and is_form:
             model = multipart_field(body, content_type, "model")
             streamed = multipart_field(body, content_type, "stream") in ("true", "True", "1")
             return _asked(opened, model, streamed, body, content_type)
@@ -62,7 +63,15 @@ def read(
     asked = _asked(opened, opened.model or peek.model, peek.stream, body, content_type)
     if isinstance(asked, Failure) or opened.door.kind != "responses":
         return asked
-    return _with_state(asked, body)
+    if peek.unserved is not None:
+        return Failure(
+            Kind.INVALID_REQUEST,
+            f"`{peek.unserved}` refers to state that this gateway does not keep; "
+            "use previous_response_id, or send the whole input.",
+            code="unsupported_parameter",
+            param=peek.unserved,
+        )
+    return replace(asked, pin=peek.previous_id, keeps_answer=peek.stored)
 
 
 def _asked(
@@ -70,19 +79,9 @@ def _asked(
 ) -> Asked | Failure:
     if not model:
         return Failure(Kind.INVALID_REQUEST, "The field `model` is required.", param="model")
+    if len(model) > MAX_MODEL:
+        return Failure(Kind.NOT_FOUND, "There is no model with so long a name.", param="model")
     return Asked(opened, model, streamed or opened.streamed, body, content_type)
-
-
-def _with_state(asked: Asked, body: bytes) -> Asked:
-    """A Responses request may continue a stored answer, and may itself be stored."""
-    pin = None
-    keeps = True
-    if b"previous_response_id" in body or b'"store"' in body:
-        fields = orjson.loads(body)
-        previous = fields.get("previous_response_id")
-        pin = previous if isinstance(previous, str) and previous else None
-        keeps = fields.get("store") is not False
-    return Asked(asked.opened, asked.model, asked.streamed, body, asked.content_type, pin, keeps)
 
 
 def pin_missing(asked: Asked) -> Failure:
@@ -156,7 +155,7 @@ class Plan:
             "x-clavis-cluster": route.cluster,
         }
         for name, value in route.headers:
-            if name not in headers:
+            if name not in headers or replies.kept_from_upstream((name,)):
                 set_headers[name] = value
         if route.auth is not None:
             set_headers[route.auth[0]] = route.auth[1]
@@ -173,7 +172,7 @@ def _renamed(world: World, asked: Asked, name: str) -> bytes | None:
     """
     if asked.body is None or asked.opened.door.stored:
         return None
-    if asked.opened.door.multipart and asked.content_type.startswith("multipart/"):
+    if asked.opened.door.multipart and asked.content_type[:10].lower() == "multipart/":
         edited = replace_multipart_field(asked.body, asked.content_type, "model", name)
     else:
         edited = world.protocol(asked.opened.door.protocol).rename_model(asked.body, name)

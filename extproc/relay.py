@@ -58,11 +58,9 @@ class Relay:
         "_error_status",
         "_headers",
         "_kept",
-        "_released",
         "_size",
         "_tariff",
         "_upstream_request_id",
-        "_whole",
         "_world",
         "meter",
         "ticket",
@@ -78,9 +76,7 @@ class Relay:
         self._kept: tuple[str, ...] = ()
         self._body: list[bytes] = []
         self._size = 0
-        self._whole = False
         self._error_status: int | None = None
-        self._released = False
         self._upstream_request_id: str | None = None
         self._after_settlement: list[Action] = []
 
@@ -99,7 +95,7 @@ class Relay:
         if status >= 400:
             self._error_status = status
             return Step(Signal.ANSWER_BEGAN, [])
-        kind = headers.get("content-type", "")
+        kind = headers.get("content-type", "").lower()
         if kind.startswith("text/event-stream") or (
             self.ticket.streamed and kind.startswith("application/json")
         ):
@@ -107,10 +103,11 @@ class Relay:
             self._decoder = protocol.stream_decoder(kind)
             hold_ms = self._world.catalog.limits.header_hold_ms
             return Step(Signal.STREAM_BEGAN, [HoldHeaders(hold_ms)])
-        self._whole = True
         return Step(Signal.ANSWER_BEGAN, [])
 
     def _bodiless(self, status: int, now_ms: int) -> Step:
+        if status < 300 and status != 204 and self.ticket.billed:
+            return self._fail(failures.truncated(), now_ms, bodiless=True)
         if status < 400 or failures.is_verbatim(status):
             outcome = Outcome.COMPLETED if status < 400 else Outcome.FAILED
             return self._settle(status, outcome, now_ms, [self._send_headers({}), Close()])
@@ -137,7 +134,6 @@ class Relay:
 
     def release(self) -> Step:
         """Send what was held, headers first."""
-        self._released = True
         actions: list[Action] = [self._send_headers({})]
         if body := self._take_body():
             actions.append(SendBody(body, end=False))
@@ -155,7 +151,6 @@ class Relay:
     def _ended(self, data: bytes, end: bool, now_ms: int, *, headers: bool) -> Step:
         """The terminal marker or the last byte is here: settle, then let the client see it."""
         last: list[Action] = [self._send_headers({})] if headers else []
-        self._released = True
         if self.meter.truncated:
             protocol = self._world.protocol(self.ticket.protocol)
             data += protocol.render_stream_failure(failures.truncated(), self.ticket.request_id)

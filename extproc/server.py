@@ -5,7 +5,7 @@ grpc.aio costs the least of its three styles (docs/architecture.md has the figur
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from extproc.driver import Broken, Driver
-from extproc.exchange.phases import IllegalTransition
+from extproc.driver import Driver
 from extproc.wire import UnexpectedMessage
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -52,8 +51,11 @@ class _Stream:
 class Server:
     """Listens, answers health checks, drains."""
 
-    def __init__(self, driver: Driver, max_body_bytes: int) -> None:
+    def __init__(
+        self, driver: Driver, max_body_bytes: int, count_broken: Callable[[], None]
+    ) -> None:
         self._driver = driver
+        self._count_broken = count_broken
         self._server = grpc.aio.server(
             options=(
                 ("grpc.max_receive_message_length", max_body_bytes + MESSAGE_SLACK),
@@ -104,10 +106,10 @@ class Server:
     ) -> None:
         try:
             await self._driver.run(_Stream(context))
-        except Broken:
-            await context.abort(grpc.StatusCode.ABORTED, "answer broken off")
-        except (IllegalTransition, UnexpectedMessage) as error:
-            log.error("exchange failed", error=str(error))
+        except (AssertionError, UnexpectedMessage) as error:
+            # A fault of ours. Envoy resets what the client has, or asks another worker.
+            self._count_broken()
+            log.error("exchange failed", why=type(error).__name__, exc_info=True)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
 

@@ -1,8 +1,8 @@
 """What the data plane asks of the ledger, and the little it remembers itself.
 
-Key facts are remembered for a short while, only to refuse an unknown key before the body is read;
-admission reads them anew in Redis, so a key disabled anywhere is refused by the very next
-admission.
+Key facts are remembered for a short while, so that an unknown key is refused before the body is
+read. Admission reads them anew in Redis: a key disabled anywhere is refused by the very next
+admission, and the request of a key that was changed is planned again.
 """
 
 from collections import OrderedDict
@@ -39,6 +39,9 @@ class Stores:
         return facts
 
     def _remember(self, key_hash: str, facts: KeyFacts, now_ms: int) -> None:
+        if facts.disabled:
+            self._known.pop(key_hash, None)  # once enabled again it works at once
+            return
         self._known[key_hash] = (now_ms, facts)
         self._known.move_to_end(key_hash)
         if len(self._known) > KNOWN_LIMIT:
@@ -55,11 +58,11 @@ class Stores:
 
     async def settle(self, settlement: Settlement, pin: tuple[str, str] | None) -> None:
         """Records the exchange once; a stored answer's account is remembered beside it."""
+        await self._ledger.hot.settle(settlement)
         if pin is not None:
             subject, account = pin
             customer = settlement.record.customer_id
             await self._pins.put(settlement.shard, customer, subject, account, PIN_SECONDS)
-        await self._ledger.hot.settle(settlement)
 
     async def pinned(self, shard: str, customer_id: str, subject: str) -> str | None:
         """The account that holds a customer's stored answer."""

@@ -8,6 +8,7 @@ envoy/service/ext_proc/v3/external_processor.proto.
 Rules: headers are always overwritten, never appended; answers that never vary are serialised once.
 """
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
@@ -25,6 +26,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
     TrailersResponse,
 )
 from envoy.type.v3.http_status_pb2 import HttpStatus
+from google.protobuf.message import DecodeError
 
 from extproc.exchange.actions import (
     ContinueRequest,
@@ -55,7 +57,10 @@ class UnexpectedMessage(ValueError):
 
 def read(data: bytes) -> Event:
     """One message from Envoy as an event. Raises UnexpectedMessage."""
-    message = ProcessingRequest.FromString(data)
+    try:
+        message = ProcessingRequest.FromString(data)
+    except DecodeError as error:
+        raise UnexpectedMessage("not an ext_proc message") from error
     match message.WhichOneof("request"):
         case "response_body":
             body = message.response_body
@@ -77,6 +82,17 @@ def read(data: bytes) -> Event:
 def _headers(message: HttpHeaders) -> Headers:
     # Envoy fills raw_value; Latin-1 keeps every byte, as HTTP does.
     return {h.key: h.raw_value.decode("latin-1") for h in message.headers.headers}
+
+
+MAX_BODY_BYTES = 1024 * 1024  # of one message: far below gRPC's limit, large enough to be few
+
+
+def parts(action: SendBody) -> Iterator[SendBody]:
+    """The same bytes in messages of a bounded size; the last one ends what the whole would end."""
+    starts = range(0, len(action.data), MAX_BODY_BYTES)
+    for start in starts:
+        last = start + MAX_BODY_BYTES >= len(action.data)
+        yield SendBody(action.data[start : start + MAX_BODY_BYTES], action.end and last)
 
 
 def write(action: Said) -> bytes:

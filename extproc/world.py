@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`lease_ms` is how long a hold outlives the last sign of life of its worker."""
+    """`lease_ms` is how long a hold outlives the last sign of life of its worker; `max_body_bytes`
+    never exceeds what this worker's server was started with."""
 
     catalog: "Catalog"
     protocols: Mapping[str, Protocol]
     worker_id: str
     lease_ms: int = 30_000
+    max_body_bytes: int = 32 * 1024 * 1024
 
     @property
     def key_prefixes(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ _FIRST: Mapping[Dialect, tuple[str, ...]] = {
     Dialect.OPENAI: ("authorization",),
     Dialect.GEMINI: ("x-goog-api-key", "key"),
 }
-FORMS = ("x-api-key", "authorization", "x-goog-api-key", "key")
+FORMS = ("x-api-key", "authorization", "x-goog-api-key", "api-key", "key")
 _CHALLENGE = {"www-authenticate": "Bearer"}  # RFC 9110, 11.6.1: a 401 names a scheme
 
 # For the API's description; what is sent is read below, all forms at once.

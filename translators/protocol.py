@@ -32,6 +32,9 @@ class Peek:
     model: str | None
     stream: bool
     max_output_tokens: int | None = None
+    previous_id: str | None = None  # the stored answer that this request continues
+    stored: bool = False  # the upstream will keep the answer
+    unserved: str | None = None  # a field whose meaning this gateway cannot keep yet
 
 
 class StreamDecoder(TypingProtocol):

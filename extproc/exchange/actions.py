@@ -56,11 +56,6 @@ class SendTrailers:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """End the client's answer with an error: reset the stream, never a clean end."""
-
-
-@dataclass(frozen=True, slots=True)
 class LookUpKey:
     """Answered by KeyLookedUp."""
 
@@ -111,7 +106,6 @@ Action = (
     | SendHeaders
     | SendBody
     | SendTrailers
-    | Break
     | LookUpKey
     | LookUpPin
     | Admit

@@ -57,6 +57,7 @@ class Exchange:
         "_asked",
         "_attempt",
         "_facts",
+        "_facts_version",
         "_handle",
         "_headers",
         "_new_id",
@@ -83,6 +84,7 @@ class Exchange:
         self._opened: Opened | None = None
         self._handle: KeyHandle | None = None
         self._facts: KeyFacts | None = None
+        self._facts_version = 0
         self._asked: Asked | None = None
         self._plan: Plan | None = None
         self._ticket: Ticket | None = None
@@ -112,9 +114,15 @@ class Exchange:
     def request_id(self) -> str:
         return self._request_id
 
-    def so_far(self, now_ms: int) -> UsageRecord | None:
-        """The record as it would be if this worker died now; None when nothing is at stake."""
-        return self._relay.so_far(now_ms) if self._relay is not None else None
+    @property
+    def at_stake(self) -> bool:
+        """True while a lease is open and the upstream may be producing."""
+        return self.phase in _AT_STAKE
+
+    def so_far(self, now_ms: int) -> UsageRecord:
+        """The record as it would be if this worker died now. Only while something is at stake."""
+        assert self._relay is not None
+        return self._relay.so_far(now_ms)
 
     # ------------------------------------------------------------------ request side
 
@@ -146,7 +154,7 @@ class Exchange:
             return self._refuse(failure)
         self._facts = facts
         if self._opened.door.surface is None:
-            return self._to_portal(self._opened)
+            return self._to_portal(self._opened, whole=not self._pending)
         if failure := self._too_large(_whole_number(self._headers.get("content-length"), 0)):
             return self._refuse_recorded(failure, now_ms)
         if self._pending:
@@ -157,6 +165,9 @@ class Exchange:
         if isinstance(event, ResponseHeaders):
             return Step(Signal.ENVOY_ANSWERED, self._in_forwarded(event, now_ms).actions)
         assert isinstance(event, RequestBody)
+        assert self._opened is not None
+        if self._opened.door.surface is None:
+            return Step(Signal.TO_PORTAL, [self._for_portal(self._opened, after_body=True)])
         if failure := self._too_large(len(event.body)):
             return self._refuse_recorded(failure, now_ms)
         return self._read(event.body, now_ms)
@@ -191,6 +202,7 @@ class Exchange:
         self._ticket = made.ticket(
             self._handle, self._facts, self._request_id, self._attempt, self._started_at_ms
         )
+        self._facts_version = self._facts.version
         request = AdmissionRequest(
             request_id=self._request_id,
             shard=self._handle.shard,
@@ -207,10 +219,34 @@ class Exchange:
         if isinstance(event, StoreFailed):
             return self._refuse(failures.store_away())
         assert isinstance(event, AdmissionDecided)
-        assert self._plan is not None and self._ticket is not None
         decided = event.admission
         if failure := admission.refusal(decided.verdict, decided.retry_after_ms):
             return self._refuse(failure)
+        if decided.facts is not None and decided.facts.version != self._facts_version:
+            return self._changed(decided.facts, now_ms)
+        return self._sent()
+
+    def _changed(self, facts: KeyFacts, now_ms: int) -> Step:
+        """The key was changed since its facts were remembered: judge and plan by the new ones."""
+        assert self._asked is not None and self._plan is not None
+        self._facts = facts
+        client = admission.client_address(self._headers)
+        failure = admission.judge(facts, client, now_ms)
+        made = failure or plan(
+            self._world,
+            self._asked,
+            facts,
+            self._request_id,
+            self._attempt,
+            self._plan.route.account if self._asked.pin is not None else None,
+        )
+        if isinstance(made, Failure):
+            return self._refuse_recorded(made, now_ms)
+        self._plan = made
+        return self._sent()
+
+    def _sent(self) -> Step:
+        assert self._plan is not None and self._ticket is not None
         self._relay = Relay(self._world, self._ticket, self._plan.tariff)
         made = self._plan
         headers, removed = made.upstream(self._headers)
@@ -218,7 +254,7 @@ class Exchange:
         return Step(Signal.ADMITTED, [send])
 
     def _too_large(self, size: int) -> Failure | None:
-        limit = self._world.catalog.limits.max_body_bytes
+        limit = self._world.max_body_bytes
         if size <= limit:
             return None
         return Failure(Kind.TOO_LARGE, f"The request body exceeds this gateway's {limit} bytes.")
@@ -270,8 +306,14 @@ class Exchange:
         kept = record(ticket, failure.http_status, Outcome.REFUSED, latency_ms=latency_ms)
         return Step(Signal.REFUSED_RECORDED, [Settle(ticket.shard, kept)])
 
-    def _to_portal(self, opened: Opened) -> Step:
-        """Models and usage: the portal answers, and checks the key itself."""
+    def _to_portal(self, opened: Opened, whole: bool) -> Step:
+        """Models and usage: the portal answers. A body has no meaning there, but may come."""
+        if not whole:
+            return Step(Signal.KEY_KNOWN, self._pending)
+        return Step(Signal.TO_PORTAL, [self._for_portal(opened, after_body=False)])
+
+    def _for_portal(self, opened: Opened, after_body: bool) -> SendUpstream:
+        """The request as the portal gets it, which checks the key itself."""
         set_headers = {":path": portal_path(opened), "x-clavis-cluster": "portal"}
         if client := admission.client_address(self._headers):
             set_headers["x-forwarded-for"] = client
@@ -279,8 +321,7 @@ class Exchange:
             opened.query_key, self._handle, self._world.key_prefixes
         ):
             set_headers["x-goog-api-key"] = opened.query_key
-        send = SendUpstream(set_headers, (), None, after_body=False)
-        return Step(Signal.TO_PORTAL, [send])
+        return SendUpstream(set_headers, (), None, after_body)
 
     def _in_forwarded(self, event: Event, now_ms: int) -> Step:
         match event:

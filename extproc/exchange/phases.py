@@ -77,6 +77,7 @@ TRANSITIONS: dict[Phase, dict[Signal, Phase]] = {
     },
     _P.READING: {
         _S.ENVOY_ANSWERED: _P.FORWARDED,
+        _S.TO_PORTAL: _P.FORWARDED,
         _S.NEEDS_PIN: _P.RECALLING,
         _S.PLANNED: _P.ADMITTING,
         _S.REFUSED_RECORDED: _P.SETTLING,
@@ -91,6 +92,7 @@ TRANSITIONS: dict[Phase, dict[Signal, Phase]] = {
     _P.ADMITTING: {
         _S.ADMITTED: _P.SENT,
         _S.REFUSED: _P.CLOSED,
+        _S.REFUSED_RECORDED: _P.SETTLING,  # the key was changed meanwhile
         _S.VANISHED: _P.CLOSED,
     },
     _P.SENT: {

@@ -4,8 +4,7 @@ It is made when the request goes upstream and never refers to the request side's
 release may hand it to another filter, or to another worker.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from ledger.model import Outcome, UsageRecord, UsageSource
 from translators.canonical.usage import Usage
@@ -33,13 +32,6 @@ class Ticket:
     hint: str | None = None
     billed: bool = True  # token counting and the like cost nothing
     keeps_answer: bool = False  # a stored answer's account is remembered
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Ticket":
-        return cls(**data)
 
 
 _NOTHING = Usage()

@@ -24,11 +24,12 @@ Rules:
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 
 import structlog
 
-from ledger.errors import BadRecord
+from ledger.errors import BadRecord, StoreUnavailable
 from ledger.facts import FactsMemory, encode_facts
 from ledger.keys import SHARDS, KeyHandle
 from ledger.model import (
@@ -48,6 +49,7 @@ from ledger.store.wire import DEFAULT_TIMEOUTS, Script, Timeouts, Wire
 
 RECORD_TTL_MS = 600_000  # longer than any late message of a worker; the writer needs milliseconds
 TOMBSTONE_TTL_MS = 3_600_000  # how long a revoked key's hash wins against a slow put of old facts
+MAX_UNSETTLED = 50_000  # settlements kept for a Redis that is away: some 50 MB, minutes of load
 SWEEP_COUNT = 200  # leases that one sweep takes from one shard: bounds the reply's size
 
 ADMIT = Script.load("admit")
@@ -72,6 +74,7 @@ class HotStore:
         self._record_ttl_ms = record_ttl_ms
         self._memory = FactsMemory()
         self._replay: Replay[Settlement] = Replay()
+        self._unsettled: deque[Settlement] = deque(maxlen=MAX_UNSETTLED)
         self._replaying: set[asyncio.Task[None]] = set()
         wire.on_restored = self._on_restored
 
@@ -151,7 +154,11 @@ class HotStore:
 
     async def settle(self, settlement: Settlement) -> Settled:
         """One round trip; see Settled for what each answer means."""
-        settled = await self._settle(settlement)
+        try:
+            settled = await self._settle(settlement)
+        except StoreUnavailable:
+            self._unsettled.append(settlement)  # said again when Redis is back
+            raise
         if settled is Settled.SETTLED:
             self._replay.keep(settlement, asyncio.get_running_loop().time())
         return settled
@@ -222,7 +229,8 @@ class HotStore:
 
     def _on_restored(self, broke_at_s: float) -> None:
         """Redis may have forgotten what it acknowledged just before the link broke."""
-        again = self._replay.since(broke_at_s)
+        again = [*self._replay.since(broke_at_s), *self._unsettled]
+        self._unsettled.clear()
         if again:
             task = asyncio.create_task(self._settle_again(again))
             self._replaying.add(task)
@@ -233,9 +241,12 @@ class HotStore:
         settled = await asyncio.gather(
             *(self._settle(one) for one in settlements), return_exceptions=True
         )
+        for one, outcome in zip(settlements, settled, strict=True):
+            if isinstance(outcome, StoreUnavailable):
+                self._unsettled.append(one)
         lost = settled.count(Settled.SETTLED)
         if lost:
-            log.warning("redis_had_forgotten", settlements=lost)
+            log.warning("settled_again", settlements=lost)
 
     async def _put(self, shard: str, key_hash: str, version: int, *rest: str | bytes | int) -> bool:
         key = f"{{s{shard}}}:key:{key_hash}"

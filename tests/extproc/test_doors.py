@@ -97,6 +97,13 @@ def test_a_wrong_path_is_explained_in_the_dialect_it_suggests(line: str) -> None
     assert words in found.message
 
 
+@pytest.mark.parametrize("path", ["/v1" * 8000, "/v1/messages" * 4000, "/x" * 40_000, "/" * 90_000])
+def test_a_path_made_to_be_slow_is_refused_at_once(path: str) -> None:
+    found = open_door("POST", path)
+    assert isinstance(found, NoDoor)
+    assert "too long" in found.message
+
+
 def test_a_wrong_method_names_the_right_ones() -> None:
     found = open_door("GET", "/v1/messages")
     assert isinstance(found, NoDoor)

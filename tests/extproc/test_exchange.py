@@ -1,12 +1,14 @@
 """One exchange's decisions, told as stories: what Envoy hears, what is recorded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from extproc.exchange.actions import ContinueRequest, Refuse, SendUpstream
 from extproc.exchange.events import (
+    RequestBody,
     RequestHeaders,
 )
 from extproc.exchange.phases import Phase
@@ -152,7 +154,8 @@ def test_the_request_goes_up_with_our_credential_and_no_trace_of_the_clients() -
     assert sent.set_headers["authorization"] == "Bearer sk-upstream-first"
     assert sent.set_headers["x-clavis-cluster"] == "provider_one"
     removed = set(sent.remove_headers)
-    assert {"cookie", "x-api-key", "accept-encoding", "openai-organization"} <= removed
+    assert {"cookie", "x-api-key", "accept-encoding"} <= removed
+    assert sent.set_headers["openai-organization"] == "org-of-the-operator"
     assert {"x-forwarded-for"} <= removed
     assert "anthropic-beta" not in removed and "authorization" not in removed
 
@@ -220,3 +223,72 @@ def test_the_portal_gets_the_key_that_won_and_the_client_as_the_edge_saw_it() ->
     assert isinstance(sent, SendUpstream)
     assert sent.set_headers["x-goog-api-key"] == SECRET
     assert sent.set_headers[":path"] == "/openai/v1/models"
+
+
+def test_a_body_on_a_door_that_needs_none_is_read_and_the_portal_answers() -> None:
+    play = Play()
+    asked = headers("/v1/models", "GET")
+    assert play.tell(RequestHeaders(asked, end=False)) == [ContinueRequest()]
+    (sent,) = play.tell(RequestBody(b"{}"))
+    assert isinstance(sent, SendUpstream) and sent.after_body
+    assert play.exchange.phase is Phase.FORWARDED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"gpt-5","input":"x","previous\\u005fresponse_id":"resp_other"}',
+        b'{"model":"gpt-5","input":"x","previous_response_id":"resp_other"}',
+    ],
+)
+def test_a_pin_is_looked_up_however_the_field_is_spelt(body: bytes) -> None:
+    play = Play(pinned=None)
+    status, error = refusal(play.request("/v1/responses", body))
+    assert status == 400
+    assert error["error"]["code"] == "previous_response_not_found"  # type: ignore[index]
+    assert not play.admitted
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("background", True),
+        ("conversation", "conv_1"),
+        ("input", [{"type": "item_reference", "id": "msg_1"}]),
+    ],
+)
+def test_upstream_state_that_cannot_be_kept_apart_is_refused(field: str, value: object) -> None:
+    play = Play()
+    status, error = refusal(
+        play.request("/v1/responses", {"model": "gpt-5", "input": "x", field: value})
+    )
+    assert status == 400
+    assert error["error"]["param"] == field  # type: ignore[index]
+
+
+def test_an_answer_that_is_not_stored_leaves_no_pin() -> None:
+    play = Play()
+    play.request("/v1/responses", {"model": "gpt-5", "input": "x", "store": False})
+    play.answer(200, b'{"id":"resp_1","object":"response","status":"completed","output":[]}')
+    assert play.pins == []
+
+
+def test_a_very_long_model_name_is_not_remembered_by_anybody() -> None:
+    status, _ = refusal(Play().request("/v1/chat/completions", CHAT | {"model": "m" * 300}))
+    assert status == 404
+
+
+def test_a_key_that_lost_its_model_meanwhile_is_refused_and_recorded() -> None:
+    play = Play()
+    changed = replace(FACTS, models=("claude-*",), version=FACTS.version + 1)
+    play.decided = changed
+    status, _ = refusal(play.request("/v1/chat/completions", CHAT))
+    assert status == 403
+    assert [r.outcome for r in play.records] == [Outcome.REFUSED]
+
+
+def test_a_key_that_was_changed_without_consequence_goes_on() -> None:
+    play = Play()
+    play.decided = replace(FACTS, name="renamed", version=FACTS.version + 1)
+    (sent,) = play.request("/v1/chat/completions", CHAT)
+    assert isinstance(sent, SendUpstream)

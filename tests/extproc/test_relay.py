@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from extproc.exchange.actions import SendBody, SendHeaders
+from extproc.exchange.actions import Refuse, SendBody, SendHeaders
 from extproc.exchange.events import (
     Gone,
     HoldElapsed,
@@ -109,6 +109,24 @@ def test_a_stream_that_breaks_while_the_store_is_asked_is_settled_again_with_the
     play.now_ms += 5000
     assert play.exchange.handle(Gone(), play.now_ms) == first
     assert play.exchange.phase is Phase.SETTLING
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_empty_200_is_no_answer(kind: str) -> None:
+    play = Play()
+    play.request("/v1/chat/completions", CHAT | {"stream": "event" in kind})
+    said = play.tell(ResponseHeaders({":status": "200", "content-type": kind}, end=True))
+    (refused,) = [action for action in said if isinstance(action, Refuse)]
+    assert refused.status == 502
+    assert play.records[0].outcome is Outcome.FAILED
+
+
+def test_a_stream_is_known_by_its_type_in_any_letters() -> None:
+    play = Play()
+    play.request("/v1/chat/completions", CHAT | {"stream": True})
+    head = {":status": "200", "content-type": "Text/Event-Stream; charset=utf-8"}
+    play.tell(ResponseHeaders(head, end=False))
+    assert play.exchange.phase is Phase.HOLDING
 
 
 def test_trailers_end_an_answer_like_a_last_byte() -> None:

@@ -129,6 +129,16 @@ def test_a_refusal_keeps_its_status_even_where_envoys_list_has_no_name_for_it(st
     assert response.immediate_response.body == b"{}"
 
 
+@pytest.mark.parametrize("size", [1, 2 * wire.MAX_BODY_BYTES, 2 * wire.MAX_BODY_BYTES + 7])
+@pytest.mark.parametrize("end", [True, False])
+def test_a_large_body_travels_in_messages_of_a_bounded_size(size: int, end: bool) -> None:
+    data = bytes(index % 251 for index in range(size))
+    parts = list(wire.parts(SendBody(data, end)))
+    assert b"".join(part.data for part in parts) == data
+    assert max(len(part.data) for part in parts) <= wire.MAX_BODY_BYTES
+    assert [part.end for part in parts] == [False] * (len(parts) - 1) + [end]
+
+
 def test_answers_that_never_vary_are_what_they_should_be() -> None:
     assert ProcessingResponse().parse(wire.write(ContinueRequest())).request_headers is not None
     assert ProcessingResponse().parse(wire.write(SendTrailers())).response_trailers is not None

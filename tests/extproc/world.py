@@ -35,7 +35,11 @@ from translators.protocol import discover
 CATALOG = """
 version: 1
 providers:
-  one: {preset: openai, base_url: "http://127.0.0.1:1", prices: openai}
+  one:
+    preset: openai
+    base_url: "http://127.0.0.1:1"
+    prices: openai
+    headers: {openai-organization: org-of-the-operator}
   two: {preset: openai, base_url: "http://127.0.0.1:2/two", prices: openai}
   claude: {preset: anthropic, base_url: "https://anthropic.test", prices: anthropic}
   google: {preset: google, base_url: "https://google.test"}
@@ -87,6 +91,7 @@ class Play:
     facts: KeyFacts | None = FACTS
     verdict: Verdict = Verdict.ADMITTED
     pinned: str | None = None
+    decided: KeyFacts | None = None  # what admission finds, where the key was changed meanwhile
     store_fails: bool = False
     now_ms: int = START_MS
     said: list[Action] = field(default_factory=list)
@@ -118,7 +123,7 @@ class Play:
                 return PinLookedUp(self.pinned)
             case Admit():
                 self.admitted.append(action)
-                return AdmissionDecided(Admission(self.verdict, self.facts))
+                return AdmissionDecided(Admission(self.verdict, self.decided or self.facts))
             case Settle():
                 self.records.append(action.record)
                 if action.pin is not None:

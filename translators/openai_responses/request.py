@@ -4,6 +4,9 @@ Image edits come as multipart forms instead, and only the request's own content-
 read them: that is translators.edit.multipart_field.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from translators import edit
 from translators.fields import read_request, wanted_count, wanted_flag, wanted_text
 from translators.protocol import Peek
@@ -16,7 +19,24 @@ def peek(body: bytes) -> Peek:
         model=wanted_text(request, "model"),
         stream=wanted_flag(request, "stream"),
         max_output_tokens=wanted_count(request.get("max_output_tokens"), "max_output_tokens"),
+        previous_id=wanted_text(request, "previous_response_id"),
+        stored=request.get("store") is not False,
+        unserved=_unserved(request),
     )
+
+
+def _unserved(request: Mapping[str, Any]) -> str | None:
+    """What refers to state at the upstream that cannot be told apart by customer, or billed."""
+    if request.get("background"):
+        return "background"
+    if request.get("conversation"):
+        return "conversation"
+    items = request.get("input")
+    if isinstance(items, list) and any(
+        isinstance(item, dict) and item.get("type") == "item_reference" for item in items
+    ):
+        return "input"
+    return None
 
 
 def rename_model(body: bytes, model: str) -> bytes:

@@ -1,9 +1,9 @@
 #!/bin/sh
-# The first step of docker-compose.yml: what the other services find in the volumes when they start.
+# The service `publisher` of docker-compose.yml: what the other services find in the volumes.
 #
 # 1. A password for the database, made once and kept in a volume of its own: as PostgreSQL reads it
 #    (POSTGRES_PASSWORD_FILE) and as its clients do (PGPASSFILE). It is in no URL, no environment, no log.
-# 2. Envoy's configuration, the development CA and the accepted catalog (`clavis publish`).
+# 2. Envoy's configuration, the development CA and the accepted catalog, kept up with the operator's catalog.
 set -eu
 umask 077
 cd "${CLAVIS_PASSWORDS:-/run/clavis-passwords}"
@@ -15,4 +15,4 @@ fi
 printf '*:*:*:*:%s\n' "$(cat postgres)" > .pgpass.new
 mv .pgpass.new pgpass
 
-exec clavis publish
+exec clavis publish --follow
