@@ -221,3 +221,20 @@ def test_the_portals_errors_carry_the_edges_request_id(shared: Gateway) -> None:
     )
     assert answer.status_code == 404
     assert answer.json()["request_id"] == answer.headers["request-id"]
+
+
+def test_a_body_where_none_belongs_is_no_reason_to_hang(shared: Gateway) -> None:
+    for content in (b"{}", iter([b"{", b"}"])):
+        answer = httpx.request(
+            "GET",
+            f"{shared.http}/v1/models",
+            content=content,
+            headers={"x-api-key": shared.key},
+            timeout=4,
+        )
+        assert answer.status_code == 200
+
+
+def test_a_path_made_to_be_slow_is_refused_at_once(shared: Gateway) -> None:
+    answer = httpx.post(f"{shared.http}{'/v1' * 5000}", timeout=4)
+    assert answer.status_code == 404

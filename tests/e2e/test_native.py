@@ -260,3 +260,33 @@ def test_a_client_that_leaves_is_recorded_with_what_was_metered(shared: Gateway)
         request_id = answer.headers["request-id"]
     usage = shared.usage(request_id)
     assert (usage["outcome"], usage["status"], usage["input_tokens"]) == ("abandoned", 499, 21)
+
+
+def test_a_large_answer_passes_whole(shared: Gateway) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant"}}
+    choice["message"] = {"role": "assistant", "content": "x" * (30 * 1024 * 1024)}
+    body = orjson.dumps({"id": "c", "object": "chat.completion", "choices": [choice]}).decode()
+    told = {"raw": {"content_type": "application/json", "body": body}}
+    httpx.post(
+        f"{shared.simulator.url}/_sim/scripts",
+        json={"match": {"model": "gpt-large"}, "scripts": [told]},
+        timeout=60,
+    ).raise_for_status()
+    asked_for = orjson.dumps({"model": "gpt-large", "messages": [{"role": "user", "content": "x"}]})
+    answer = asked(shared, "/v1/chat/completions", asked_for)
+    assert answer.status_code == 200
+    assert answer.content == body.encode()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_upstream_that_breaks_off_before_its_first_word_is_an_error_in_dialect(
+    shared: Gateway, protocol: str
+) -> None:
+    path, body = PROTOCOLS[protocol]
+    first = 0 if protocol == "gemini" else 1  # Gemini says something in its first event
+    told = {"truncate_after": first, "delay_between_ms": 50}
+    answer = asked(shared, path, orjson.dumps(body), x_sim_script=orjson.dumps(told).decode())
+    assert answer.status_code >= 500
+    error = answer.json()
+    assert error["error"]["message"]
+    assert ("request_id" in error) == (protocol == "anthropic")
