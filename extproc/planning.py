@@ -210,3 +210,30 @@ def plan(
         tariff=Tariff(route.price, catalog.multiplier(chosen.group)),
         protocol=door.protocol,
     )
+
+
+def refused(
+    opened: Opened,
+    asked: Asked | None,
+    handle: "KeyHandle",
+    facts: "KeyFacts",
+    identity: tuple[str, int, int],
+) -> Ticket:
+    """The ticket of a request that goes nowhere. `identity`: request id, attempt, start in ms."""
+    request_id, attempt, started_at_ms = identity
+    return Ticket(
+        request_id=request_id,
+        shard=handle.shard,
+        key_id=facts.key_id,
+        customer_id=facts.customer_id,
+        protocol=opened.door.protocol,
+        upstream_protocol=opened.door.protocol,
+        endpoint=opened.door.kind,
+        model=(asked.model if asked else opened.model) or "",
+        upstream=None,
+        account=None,
+        upstream_model=None,
+        streamed=False,
+        attempt=attempt,
+        started_at_ms=started_at_ms,
+    )

@@ -39,7 +39,7 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.phases import Phase, Signal, step
 from extproc.exchange.ticket import Ticket, draft, record
-from extproc.planning import Asked, Plan, pin_missing, plan, read
+from extproc.planning import Asked, Plan, pin_missing, plan, read, refused
 from extproc.relay import Relay, Step
 from extproc.world import World
 from ledger.keys import KeyHandle
@@ -198,11 +198,7 @@ class Exchange:
         made = plan(self._world, self._asked, self._facts, self._request_id, self._attempt, account)
         if isinstance(made, Failure):
             return self._refuse_recorded(made, now_ms)
-        self._plan = made
-        self._ticket = made.ticket(
-            self._handle, self._facts, self._request_id, self._attempt, self._started_at_ms
-        )
-        self._facts_version = self._facts.version
+        ticket = self._adopt(made)
         request = AdmissionRequest(
             request_id=self._request_id,
             shard=self._handle.shard,
@@ -211,7 +207,7 @@ class Exchange:
             attempt=self._attempt,
             now_ms=now_ms,
             lease_ms=self._world.lease_ms,
-            note=encode_record(draft(self._ticket)),
+            note=encode_record(draft(ticket)),
         )
         return Step(Signal.PLANNED, [Admit(request)])
 
@@ -242,20 +238,27 @@ class Exchange:
         )
         if isinstance(made, Failure):
             return self._refuse_recorded(made, now_ms)
-        self._plan = made
+        self._adopt(made)
         return self._sent()
+
+    def _adopt(self, made: Plan) -> Ticket:
+        assert self._handle is not None and self._facts is not None
+        self._plan = made
+        self._facts_version = self._facts.version
+        self._ticket = made.ticket(
+            self._handle, self._facts, self._request_id, self._attempt, self._started_at_ms
+        )
+        return self._ticket
 
     def _sent(self) -> Step:
         assert self._plan is not None and self._ticket is not None
         self._relay = Relay(self._world, self._ticket, self._plan.tariff)
-        made = self._plan
-        headers, removed = made.upstream(self._headers)
-        send = SendUpstream(headers, removed, made.body, after_body=made.has_body)
+        headers, removed = self._plan.upstream(self._headers)
+        send = SendUpstream(headers, removed, self._plan.body, self._plan.has_body)
         return Step(Signal.ADMITTED, [send])
 
     def _too_large(self, size: int) -> Failure | None:
-        limit = self._world.max_body_bytes
-        if size <= limit:
+        if size <= (limit := self._world.max_body_bytes):
             return None
         return Failure(Kind.TOO_LARGE, f"The request body exceeds this gateway's {limit} bytes.")
 
@@ -286,21 +289,12 @@ class Exchange:
         assert self._opened is not None and self._facts is not None and self._handle is not None
         extra = {"x-clavis-hint": self._opened.hint} if self._opened.hint else None
         self._pending = [self._refusal(failure, extra=extra), Close()]
-        ticket = Ticket(
-            request_id=self._request_id,
-            shard=self._handle.shard,
-            key_id=self._facts.key_id,
-            customer_id=self._facts.customer_id,
-            protocol=self._opened.door.protocol,
-            upstream_protocol=self._opened.door.protocol,
-            endpoint=self._opened.door.kind,
-            model=(self._asked.model if self._asked else self._opened.model) or "",
-            upstream=None,
-            account=None,
-            upstream_model=None,
-            streamed=False,
-            attempt=self._attempt,
-            started_at_ms=self._started_at_ms,
+        ticket = refused(
+            self._opened,
+            self._asked,
+            self._handle,
+            self._facts,
+            (self._request_id, self._attempt, self._started_at_ms),
         )
         latency_ms = max(now_ms - self._started_at_ms, 0)
         kept = record(ticket, failure.http_status, Outcome.REFUSED, latency_ms=latency_ms)

@@ -29,11 +29,23 @@ def test_a_chat_request_is_peeked_at(body: bytes, peek: Peek) -> None:
 @pytest.mark.parametrize(
     ("body", "peek"),
     [
-        (b'{"model":"gpt-5","input":"hi","stream":true}', Peek("gpt-5", True)),
-        (b'{"model":"gpt-5","max_output_tokens":64}', Peek("gpt-5", False, 64)),
-        (b'{"model":"gpt-5","previous_response_id":"resp_1","input":[]}', Peek("gpt-5", False)),
-        (b'{"prompt":{"id":"pmpt_1"}}', Peek(None, False)),
-        (b'{"model":"gpt-image-2","prompt":"a cat","n":1}', Peek("gpt-image-2", False)),
+        (b'{"model":"gpt-5","input":"hi","stream":true}', Peek("gpt-5", True, stored=True)),
+        (b'{"model":"gpt-5","max_output_tokens":64}', Peek("gpt-5", False, 64, stored=True)),
+        (
+            b'{"model":"gpt-5","previous\\u005fresponse_id":"resp_1","input":[]}',
+            Peek("gpt-5", False, previous_id="resp_1", stored=True),
+        ),
+        (b'{"model":"gpt-5","store":false}', Peek("gpt-5", False)),
+        (
+            b'{"model":"gpt-5","background":true}',
+            Peek("gpt-5", False, stored=True, unserved="background"),
+        ),
+        (
+            b'{"model":"gpt-5","input":["x",{"type":"item_reference","id":"msg_1"}]}',
+            Peek("gpt-5", False, stored=True, unserved="input"),
+        ),
+        (b'{"prompt":{"id":"pmpt_1"}}', Peek(None, False, stored=True)),
+        (b'{"model":"gpt-image-2","prompt":"a cat"}', Peek("gpt-image-2", False, stored=True)),
     ],
 )
 def test_a_responses_request_is_peeked_at(body: bytes, peek: Peek) -> None:
