@@ -49,6 +49,9 @@ class Following:
 
         Raises CatalogError.
         """
+        if not self._settings.places.accepted_catalog.exists():
+            self.first()
+            return
         try:
             await self._publication.publish(*self._effective())
         except Unreachable:

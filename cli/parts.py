@@ -4,8 +4,9 @@
     workers     the ext_proc workers on their slots' sockets; SIGHUP: new ones, one after the other
     envoy       Envoy, which finishes what runs before it ends
 
-The parts meet in two shared directories: the data directory, which only the publisher writes, and
-the run directory with the sockets. SIGTERM drains; a second one ends everything at once.
+The parts start in any order, and meet in two shared directories: the data directory, which only
+the publisher writes, and the run directory with the sockets. SIGTERM drains; a second one ends
+everything at once.
 """
 
 import asyncio
@@ -22,14 +23,15 @@ from cli.draining import drained
 from cli.following import Following
 from cli.journal import Journal
 from cli.lost import LostWorkers
-from cli.output import AlreadyRunning, NotRunning
+from cli.output import AlreadyRunning
+from cli.processes import Spec
 from cli.rendering import worker_addresses
 from cli.settings import Settings
 from cli.supervised import StartFailed
 from cli.supervisor import Supervisor
 from cli.workers import Workers
 
-STAND_BY_S = 0.5  # between two tries to become the publisher
+STAND_BY_S = 0.5  # between two looks at what another part does
 
 
 def publish_once(settings: Settings, journal: Journal) -> bool:
@@ -81,7 +83,6 @@ async def _lead(settings: Settings, stopping: asyncio.Event, held: AsyncExitStac
 async def run_workers(settings: Settings, journal: Journal) -> None:
     """All slots of this machine, until a signal. Raises OperatorError and StartFailed."""
     places = settings.places
-    _require_publication(settings)
     lost = LostWorkers(settings.redis, journal)
     flags = ("--catalog", str(places.accepted_catalog))
     stores = stack.store_environment(settings)
@@ -91,7 +92,7 @@ async def run_workers(settings: Settings, journal: Journal) -> None:
     grace_s = settings.drain_timeout_s
     rows = [replace(row, stop_timeout_s=grace_s) for row in workers.specs(())]
     try:
-        await _serve(Supervisor(rows, journal), journal, workers.names)
+        await _serve(settings, rows, journal, workers.names)
         await lost.settle_now()
     finally:
         await lost.close()
@@ -99,28 +100,37 @@ async def run_workers(settings: Settings, journal: Journal) -> None:
 
 async def run_envoy(settings: Settings, journal: Journal) -> None:
     """Envoy on the published configuration, until a signal. Raises OperatorError, StartFailed."""
-    _require_publication(settings)
 
     async def drain() -> None:
         await drained(settings, journal)
 
     row = stack.envoy(settings, envoy_binary(settings.envoy), (), drain)
-    await _serve(Supervisor([row], journal), journal, ())
+    await _serve(settings, [row], journal)
 
 
 def _following(settings: Settings, journal: Journal) -> Following:
     return Following(settings, worker_addresses(settings), os.environ, journal)
 
 
-def _require_publication(settings: Settings) -> None:
-    if not settings.places.accepted_catalog.exists():
-        raise NotRunning(f"{settings.places.data} has no published catalog: `clavis publish`.")
+async def _published(settings: Settings, journal: Journal) -> None:
+    """The parts may be started in any order."""
+    accepted = settings.places.accepted_catalog
+    if not accepted.exists():
+        journal.event("waiting", reason="nothing is published yet", for_file=str(accepted))
+    while not accepted.exists():  # noqa: ASYNC110 - it is written by another process
+        await asyncio.sleep(STAND_BY_S)
 
 
-async def _serve(supervisor: Supervisor, journal: Journal, rolls: Sequence[str]) -> None:
+async def _serve(
+    settings: Settings, rows: Sequence[Spec], journal: Journal, rolls: Sequence[str] = ()
+) -> None:
     """Start, stay until SIGTERM or SIGINT, stop. Raises StartFailed; nothing runs then."""
     stopping, rolling = asyncio.Event(), asyncio.Event()
-    starting = asyncio.create_task(supervisor.start())
+    supervisor = Supervisor(rows, journal)
+
+    async def start() -> None:
+        await _published(settings, journal)
+        await supervisor.start()
 
     def end() -> None:
         if stopping.is_set():
@@ -141,6 +151,7 @@ async def _serve(supervisor: Supervisor, journal: Journal, rolls: Sequence[str])
             else:
                 journal.event("rolled")
 
+    starting = asyncio.create_task(start())
     with _on((signal.SIGTERM, signal.SIGINT), end), _on((signal.SIGHUP,), rolling.set):
         roller = asyncio.create_task(roll())
         try:

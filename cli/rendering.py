@@ -12,6 +12,7 @@ from catalog import Catalog, load
 from cli import bootstrap, certificates
 from cli.binaries import envoy_binary
 from cli.bootstrap import Certificate, EnvoySettings
+from cli.inlined import BOOTSTRAP, inlined
 from cli.output import OperatorError
 from cli.settings import Settings
 
@@ -37,19 +38,24 @@ def refusals(settings: Settings) -> list[str]:
     Raises CatalogError and OperatorError.
     """
     binary = envoy_binary(settings.envoy)
-    with tempfile.TemporaryDirectory(prefix="clavis-") as directory:
-        write(settings, Path(directory))
-        argv = [str(binary), "--mode", "validate", "--log-level", "warning"]
-        try:
-            result = subprocess.run(
-                [*argv, "-c", str(Path(directory) / "bootstrap.yaml")],
-                capture_output=True,
-                text=True,
-                timeout=VALIDATE_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise OperatorError(f"Cannot run {binary}: {error}") from error
+    with tempfile.TemporaryDirectory(prefix="clavis-") as name:
+        directory = Path(name)
+        write(settings, directory)
+        files = {path.name: path.read_text() for path in directory.glob("*.yaml")}
+        whole = directory / "whole.yaml"
+        whole.write_text(inlined(files))
+        return _complaints(binary, directory / BOOTSTRAP) or _complaints(binary, whole)
+
+
+def _complaints(binary: Path, config: Path) -> list[str]:
+    """Envoy's last words about one file; none when it accepts it. Raises OperatorError."""
+    argv = [str(binary), "--mode", "validate", "--log-level", "warning", "-c", str(config)]
+    try:
+        result = subprocess.run(
+            argv, capture_output=True, text=True, timeout=VALIDATE_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OperatorError(f"Cannot run {binary}: {error}") from error
     if result.returncode == 0:
         return []
     return [line for line in result.stderr.splitlines() if line.strip()][-5:] or ["no reason given"]
