@@ -15,6 +15,11 @@ from translators.canonical.stream import (
     Finished,
     Generated,
     Metered,
+    PartBegun,
+    PartCited,
+    PartDelta,
+    PartEnded,
+    PartWhole,
     StreamEvent,
     Truncated,
 )
@@ -41,25 +46,32 @@ class Meter:
         return self.ttft_ms is not None
 
     def take(self, events: Iterable[StreamEvent], since_start_ms: int) -> None:
-        """Fold in what a decoder said `since_start_ms` after the request began."""
+        """Fold in what a reader said `since_start_ms` after the request began."""
         for event in events:
-            match event:
-                case Begun():
-                    self.answer_id = event.id or self.answer_id
-                case Generated():
-                    if self.ttft_ms is None:
-                        self.ttft_ms = since_start_ms
-                case Metered():
-                    self.usage = (
-                        event.usage if self.usage is None else self.usage.merged(event.usage)
-                    )
-                case Finished():
-                    self.finish = event.finish
-                case Failed():
-                    self.failure = event.failure
-                case Ended():
-                    self.ended = True
-                case Truncated():
-                    self.truncated = True
-                case _:
-                    assert_never(event)
+            if isinstance(event, _SHOWN):
+                if self.ttft_ms is None:
+                    self.ttft_ms = since_start_ms
+            elif not isinstance(event, _INSIDE):
+                self._take(event)
+
+    def _take(self, event: Begun | Metered | Finished | Failed | Ended | Truncated) -> None:
+        match event:
+            case Begun():
+                self.answer_id = event.id or self.answer_id
+            case Metered():
+                self.usage = event.usage if self.usage is None else self.usage.merged(event.usage)
+            case Finished():
+                self.finish = event.finish
+            case Failed():
+                self.failure = event.failure
+            case Ended():
+                self.ended = True
+            case Truncated():
+                self.truncated = True
+            case _:
+                assert_never(event)
+
+
+# What a client could see of the answer, and what only frames it.
+_SHOWN = (Generated, PartDelta, PartWhole)
+_INSIDE = (PartBegun, PartCited, PartEnded)

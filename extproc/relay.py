@@ -100,7 +100,7 @@ class Relay:
             self.ticket.streamed and kind.startswith("application/json")
         ):
             protocol = self._world.protocol(self.ticket.upstream_protocol)
-            self._decoder = protocol.stream_decoder(kind)
+            self._decoder = protocol.stream_observer(kind)
             hold_ms = self._world.catalog.limits.header_hold_ms
             return Step(Signal.STREAM_BEGAN, [HoldHeaders(hold_ms)])
         return Step(Signal.ANSWER_BEGAN, [])
@@ -200,7 +200,7 @@ class Relay:
             return self._upstream_error(self._error_status, body, now_ms)
         protocol = self._world.protocol(self.ticket.upstream_protocol)
         try:
-            events = protocol.decode_response(body)
+            events = protocol.observe_response(body)
         except NotUnderstood:
             return self._fail(failures.unreadable(), now_ms)
         self.meter.take(events, now_ms - self.ticket.started_at_ms)

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol as TypingProtocol
 
+from translators.canonical.capabilities import Capabilities
 from translators.canonical.failure import Failure
+from translators.canonical.loss import Encoded, Loss
+from translators.canonical.reply import ReplyContext
+from translators.canonical.request import Request
+from translators.canonical.response import Response
 from translators.canonical.stream import StreamEvent
 
 
@@ -46,19 +51,80 @@ class StreamDecoder(TypingProtocol):
     def close(self) -> list[StreamEvent]: ...
 
 
+class StreamEncoder(TypingProtocol):
+    """Events in, bytes of the client's stream out.
+
+    It takes the events of a decoder in the order that translators/ordering.py promises, writes its
+    dialect's terminal events at Ended, and its own form of an error at Failed and Truncated: never
+    a fabricated end. `ping` is a sign of life that the dialect's clients ignore; empty where there
+    is none. `losses` is what could not be said so far.
+    """
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def losses(self) -> tuple[Loss, ...]: ...
+
+    def write(self, event: StreamEvent) -> bytes: ...
+
+    def ping(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRules:
+    """What tools and the ids of calls may look like in a dialect; see translators/tools.py.
+
+    `name_pattern` and `id_pattern` match a whole permitted name or id of at most `name_most` and
+    `id_most` characters. `origins` are the prefixes of the built-in tools that are declared in the
+    dialect's own way; all others become functions.
+    """
+
+    name_pattern: str
+    name_most: int
+    id_pattern: str
+    id_most: int
+    freeform: bool = False
+    namespaces: bool = False
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How a dialect counts the tokens of a request without answering it."""
+
+    path: Callable[[str], str]  # upstream's model name -> path after the version
+    encode: Callable[[Request, Capabilities], Encoded]  # the body of the question
+    decode: Callable[[bytes], int]  # the answer; NotUnderstood
+    render: Callable[[int], bytes]  # an answer of our own
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One wire protocol. All functions are pure; decoders raise NotUnderstood and nothing else."""
+    """One wire protocol. All functions are pure; decoders raise NotUnderstood and nothing else.
+
+    The first group reads and edits what passes unchanged, the second translates.
+    """
 
     name: str
     peek: Callable[[bytes], Peek]  # request body
     rename_model: Callable[[bytes, str], bytes]  # request body, upstream's name: edited in place
-    decode_response: Callable[[bytes], list[StreamEvent]]  # whole answer (2xx, not streamed)
-    stream_decoder: Callable[[str], StreamDecoder]  # by the answer's content-type
+    observe_response: Callable[[bytes], list[StreamEvent]]  # whole answer (2xx, not streamed)
+    stream_observer: Callable[[str], StreamDecoder]  # by the answer's content-type
     decode_failure: Callable[[int, Mapping[str, str], bytes], Failure]  # status, headers, body
     render_failure: Callable[[Failure, str], bytes]  # failure, request id: JSON body
     render_stream_failure: Callable[[Failure, str], bytes]  # the same inside a started stream
     failure_headers: Callable[[Failure], dict[str, str]]  # retry-after and what the SDKs read
+
+    decode_request: Callable[[bytes], Request]  # NotUnderstood names the field
+    encode_request: Callable[[Request, Capabilities], Encoded]
+    request_path: Callable[[str, bool], str]  # model, streamed -> path after the version
+    decode_response: Callable[[bytes, str], Response]  # whole answer, issuer of its seals
+    encode_response: Callable[[Response, ReplyContext], Encoded]
+    stream_decoder: Callable[[str, str], StreamDecoder]  # content-type, issuer of its seals
+    stream_encoder: Callable[[ReplyContext], StreamEncoder]
+    tool_rules: ToolRules
+    counting: Counting | None  # None: this dialect cannot count
 
 
 @cache

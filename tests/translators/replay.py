@@ -19,6 +19,11 @@ from translators.canonical.stream import (
     Finished,
     Generated,
     Metered,
+    PartBegun,
+    PartCited,
+    PartDelta,
+    PartEnded,
+    PartWhole,
     StreamEvent,
     Truncated,
 )
@@ -72,7 +77,7 @@ def expected(case: Path) -> dict[str, Any]:
 
 def decode(stream: Stream, pieces: Iterable[bytes]) -> list[StreamEvent]:
     """What the protocol's decoder says of these pieces in turn."""
-    decoder = protocol_of(stream.folder).stream_decoder(CONTENT_TYPES[stream.file])
+    decoder = protocol_of(stream.folder).stream_observer(CONTENT_TYPES[stream.file])
     events = [event for piece in pieces for event in decoder.feed(piece)]
     events += decoder.close()
     assert decoder.close() == [], "a second close says nothing"
@@ -119,6 +124,8 @@ def fold(events: Iterable[StreamEvent]) -> dict[str, Any]:
             case Truncated():
                 assert "truncated" not in known, "truncated twice"
                 known["truncated"] = True
+            case PartBegun() | PartDelta() | PartCited() | PartEnded() | PartWhole():
+                raise AssertionError("an observer tells of no parts")
             case _:
                 assert_never(event)
     known["usage"] = {bucket: n for bucket, n in asdict(usage).items() if n is not None}

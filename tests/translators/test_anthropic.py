@@ -152,7 +152,7 @@ def test_an_error_type_read_and_said_again_is_the_same(word: str) -> None:
 
 
 def watch(*events: tuple[str | None, object]) -> list[StreamEvent]:
-    decoder = PROTOCOL.stream_decoder("text/event-stream")
+    decoder = PROTOCOL.stream_observer("text/event-stream")
     seen: list[StreamEvent] = []
     for name, data in events:
         line = b"" if name is None else b"event: " + name.encode() + b"\n"
@@ -209,7 +209,7 @@ def test_usage_that_did_not_change_is_told_once() -> None:
 
 
 def test_an_error_event_ends_the_stream_even_if_it_cannot_be_read() -> None:
-    decoder = PROTOCOL.stream_decoder("text/event-stream")
+    decoder = PROTOCOL.stream_observer("text/event-stream")
     events = decoder.feed(b"event: error\ndata: upstream connect error\n\n") + decoder.close()
     assert [type(event) for event in events] == [Failed]
 
@@ -217,11 +217,11 @@ def test_an_error_event_ends_the_stream_even_if_it_cannot_be_read() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b'{"type":"message"', b"[]", b"7"])
 def test_an_answer_that_is_no_object_is_not_understood(body: bytes) -> None:
     with pytest.raises(NotUnderstood):
-        PROTOCOL.decode_response(body)
+        PROTOCOL.observe_response(body)
 
 
 def test_an_error_in_a_200_answer_is_a_failure() -> None:
     body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
-    failed, ended = PROTOCOL.decode_response(body)
+    failed, ended = PROTOCOL.observe_response(body)
     assert isinstance(failed, Failed) and failed.failure.kind is Kind.OVERLOADED
     assert ended == Ended()

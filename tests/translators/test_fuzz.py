@@ -93,7 +93,7 @@ BYTES = NOISE | damaged() | OBJECTS.map(orjson.dumps) | misused()
 @settings(max_examples=120)
 @given(data=BYTES)
 def test_a_request_or_an_answer_is_understood_or_not(protocol: Protocol, data: bytes) -> None:
-    for read in (protocol.peek, protocol.decode_response):
+    for read in (protocol.peek, protocol.observe_response):
         try:
             read(data)
         except NotUnderstood as error:
@@ -111,7 +111,7 @@ def test_a_request_or_an_answer_is_understood_or_not(protocol: Protocol, data: b
     kind=st.sampled_from([*CONTENT_TYPES.values(), "", "text/html"]),
 )
 def test_a_stream_is_understood_or_not(protocol: Protocol, pieces: list[bytes], kind: str) -> None:
-    decoder = protocol.stream_decoder(kind)
+    decoder = protocol.stream_observer(kind)
     try:
         events = [event for piece in pieces for event in decoder.feed(piece)]
         assert Truncated() not in events, "only the end of the bytes tells"

@@ -158,7 +158,7 @@ def test_an_error_status_read_alone_is_the_kind_that_says_it(word: str) -> None:
 
 
 def watch(*chunks: object, end: bool = True) -> list[StreamEvent]:
-    decoder = PROTOCOL.stream_decoder("text/event-stream")
+    decoder = PROTOCOL.stream_observer("text/event-stream")
     events = decoder.feed(b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks))
     return events + (decoder.close() if end else [])
 
@@ -213,7 +213,7 @@ def test_searches_are_counted_from_what_grounds_the_answer() -> None:
 
 
 def test_an_array_is_complete_when_it_is_closed() -> None:
-    decoder = PROTOCOL.stream_decoder("application/json; charset=UTF-8")
+    decoder = PROTOCOL.stream_observer("application/json; charset=UTF-8")
     events = decoder.feed(b"[" + orjson.dumps(said({"text": "Hi"}, "STOP")))
     assert events == [Generated(), Finished(Finish(Reason.STOP, "STOP"))]
     assert decoder.feed(b"\n]") == [Ended()]
@@ -221,35 +221,35 @@ def test_an_array_is_complete_when_it_is_closed() -> None:
 
 
 def test_an_array_that_is_closed_without_a_finish_reason_is_truncated() -> None:
-    decoder = PROTOCOL.stream_decoder("application/json")
+    decoder = PROTOCOL.stream_observer("application/json")
     assert decoder.feed(b"[" + orjson.dumps(said({"text": "Hi"})) + b"]") == [Generated()]
     assert decoder.close() == [Truncated()]
 
 
 def test_an_empty_array_is_truncated() -> None:
-    decoder = PROTOCOL.stream_decoder("application/json")
+    decoder = PROTOCOL.stream_observer("application/json")
     assert decoder.feed(b"[]") + decoder.close() == [Truncated()]
 
 
 @pytest.mark.parametrize("data", [b"<html>", b'"x"', b"  \n7"])
 def test_a_stream_that_is_neither_array_nor_object_is_not_understood(data: bytes) -> None:
     with pytest.raises(NotUnderstood):
-        PROTOCOL.stream_decoder("application/json").feed(data)
+        PROTOCOL.stream_observer("application/json").feed(data)
 
 
 def test_a_gathered_array_is_read_like_the_stream_it_was() -> None:
     chunks = [said({"text": "a"}), {**said({"text": "b"}, "STOP"), "responseId": "r"}]
-    assert PROTOCOL.decode_response(orjson.dumps(chunks)) == [
+    assert PROTOCOL.observe_response(orjson.dumps(chunks)) == [
         Generated(), Begun("r", None), Finished(Finish(Reason.STOP, "STOP")), Ended(),
     ]  # fmt: skip
-    failed = PROTOCOL.decode_response(b'[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]')[0]
+    failed = PROTOCOL.observe_response(b'[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]')[0]
     assert isinstance(failed, Failed) and failed.failure.kind is Kind.RATE_LIMITED
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[7]", b'"x"', b"[{}"])
 def test_an_answer_that_is_no_object_is_not_understood(body: bytes) -> None:
     with pytest.raises(NotUnderstood):
-        PROTOCOL.decode_response(body)
+        PROTOCOL.observe_response(body)
 
 
 VALUES = st.recursive(

@@ -187,7 +187,7 @@ def test_a_failed_stream_reads_as_failed_and_never_as_finished(
     protocol: Protocol, kind: Kind
 ) -> None:
     failure = Failure(kind, "The upstream broke off.")
-    decoder = protocol.stream_decoder("text/event-stream")
+    decoder = protocol.stream_observer("text/event-stream")
     events = decoder.feed(started(protocol))
     events += decoder.feed(protocol.render_stream_failure(failure, REQUEST_ID))
     events += decoder.close()

@@ -20,9 +20,9 @@ from translators.canonical.stream import (
 )
 from translators.canonical.usage import Usage
 from translators.openai_chat import PROTOCOL as CHAT
-from translators.openai_chat.stream import ChatStreamDecoder
+from translators.openai_chat.observer import ChatStreamDecoder
 from translators.openai_responses import PROTOCOL as RESPONSES
-from translators.openai_responses.stream import ResponsesStreamDecoder
+from translators.openai_responses.observer import ResponsesStreamDecoder
 from translators.protocol import NotUnderstood, Protocol
 from translators.whole import WholeAnswerDecoder
 
@@ -38,12 +38,12 @@ def delta(**fields: Any) -> bytes:
 
 
 def chat(*pieces: bytes) -> list[StreamEvent]:
-    decoder = CHAT.stream_decoder("text/event-stream")
+    decoder = CHAT.stream_observer("text/event-stream")
     return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 
 
 def responses(*events: dict[str, Any]) -> list[StreamEvent]:
-    decoder = RESPONSES.stream_decoder("text/event-stream")
+    decoder = RESPONSES.stream_observer("text/event-stream")
     return [event for sent in events for event in decoder.feed(data(sent))] + decoder.close()
 
 
@@ -99,7 +99,7 @@ def test_an_error_object_of_vllm_is_a_failure() -> None:
 
 @BOTH
 def test_a_bare_json_error_in_the_middle_of_a_stream_is_a_failure(protocol: Protocol) -> None:
-    decoder = protocol.stream_decoder("text/event-stream")
+    decoder = protocol.stream_observer("text/event-stream")
     events = decoder.feed(b': ping\n\n{"error": {"message": "gone", "code": "slow_down"}}\n')
     (failed,) = events + decoder.close()
     assert isinstance(failed, Failed)
@@ -128,7 +128,7 @@ def test_nothing_is_read_after_the_end() -> None:
 
 
 def test_done_does_not_end_a_responses_stream() -> None:
-    decoder = RESPONSES.stream_decoder("text/event-stream")
+    decoder = RESPONSES.stream_observer("text/event-stream")
     assert decoder.feed(b"data: [DONE]\n\n") + decoder.close() == [Truncated()]
 
 
@@ -197,7 +197,7 @@ def test_the_usage_of_several_images_adds_up() -> None:
 def test_partial_images_and_deltas_are_not_parsed() -> None:
     """They are most of the bytes and say nothing more than that they are there."""
     for name in (b"image_edit.partial_image", b"response.output_text.delta"):
-        decoder = RESPONSES.stream_decoder("text/event-stream")
+        decoder = RESPONSES.stream_observer("text/event-stream")
         assert decoder.feed(b"event: " + name + b"\ndata: {not json\n\n") == [Generated()]
 
 
@@ -207,22 +207,22 @@ def test_partial_images_and_deltas_are_not_parsed() -> None:
 @BOTH
 def test_the_content_type_chooses_the_decoder(protocol: Protocol) -> None:
     for media_type in ("application/json", "Application/JSON; charset=utf-8", "application/x+json"):
-        assert isinstance(protocol.stream_decoder(media_type), WholeAnswerDecoder)
+        assert isinstance(protocol.stream_observer(media_type), WholeAnswerDecoder)
     for media_type in ("text/event-stream", "text/event-stream;charset=UTF-8", "", "text/plain"):
-        decoder = protocol.stream_decoder(media_type)
+        decoder = protocol.stream_observer(media_type)
         assert isinstance(decoder, ChatStreamDecoder | ResponsesStreamDecoder)
 
 
 def test_a_whole_answer_is_read_at_its_end() -> None:
     body = b'{"id":"c1","model":"m","choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}'
-    decoder = CHAT.stream_decoder("application/json")
+    decoder = CHAT.stream_observer("application/json")
     assert decoder.feed(body[:20]) + decoder.feed(body[20:]) == []
-    assert decoder.close() == CHAT.decode_response(body)
+    assert decoder.close() == CHAT.observe_response(body)
 
 
 @BOTH
 def test_an_incomplete_whole_answer_is_truncated(protocol: Protocol) -> None:
-    decoder = protocol.stream_decoder("application/json")
+    decoder = protocol.stream_observer("application/json")
     decoder.feed(b'{"id":"c1","choices":[')
     assert decoder.close() == [Truncated()]
 
@@ -262,7 +262,7 @@ streams = st.lists(
 @BOTH
 @given(pieces=streams)
 def test_any_stream_is_understood_and_ends_once(protocol: Protocol, pieces: list[bytes]) -> None:
-    decoder = protocol.stream_decoder("text/event-stream")
+    decoder = protocol.stream_observer("text/event-stream")
     events = [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
     ends = [type(event) for event in events if isinstance(event, Ended | Failed | Truncated)]
     assert ends
@@ -277,7 +277,7 @@ def test_any_stream_is_understood_and_ends_once(protocol: Protocol, pieces: list
 @given(body=st.one_of(st.binary(max_size=40), values.map(orjson.dumps)))
 def test_any_body_is_read_or_not_understood(protocol: Protocol, body: bytes) -> None:
     try:
-        events = protocol.decode_response(body)
+        events = protocol.observe_response(body)
         assert events[-1] == Ended()
         assert sum(isinstance(event, Failed) for event in events) <= 1
     except NotUnderstood as refused:

@@ -12,7 +12,7 @@ from openai.types.responses.response_status import ResponseStatus
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
 from translators.openai_chat import vocabulary as chat
-from translators.openai_chat.response import finish_of
+from translators.openai_chat.observed import finish_of
 from translators.openai_responses import vocabulary as responses
 
 

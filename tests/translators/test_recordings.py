@@ -58,14 +58,14 @@ def test_a_recording_is_complete(case: Path) -> None:
 @pytest.mark.parametrize("case", WHOLE, ids=label)
 def test_a_whole_answer_is_read_as_expected(case: Path) -> None:
     body = (case / "response.json").read_bytes()
-    assert fold(protocol_of(case).decode_response(body)) == expected(case)
+    assert fold(protocol_of(case).observe_response(body)) == expected(case)
 
 
 @pytest.mark.parametrize("case", GENERATED, ids=label)
 def test_a_whole_answer_to_a_request_for_a_stream_is_read_the_same(case: Path) -> None:
     """Some upstreams do not stream: what they answer instead is JSON, in as many pieces."""
     body = (case / "response.json").read_bytes()
-    decoder = protocol_of(case).stream_decoder("application/json")
+    decoder = protocol_of(case).stream_observer("application/json")
     events = [event for byte in body for event in decoder.feed(bytes([byte]))]
     assert fold(events + decoder.close()) == expected(case)
 

@@ -67,7 +67,7 @@ def test_requests(protocol: Protocol) -> None:
 def test_whole_answers(protocol: Protocol) -> None:
     for answer in documents(protocol, "response.json"):
         for other in replaced(answer):
-            must_not_fail(protocol.decode_response, other)
+            must_not_fail(protocol.observe_response, other)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
@@ -77,7 +77,7 @@ def test_streamed_events(protocol: Protocol) -> None:
         name = event.get("type", "error")
         for other in replaced(event):
             payload = b"data: " + orjson.dumps(other) + b"\n\n"
-            decoder = protocol.stream_decoder("text/event-stream")
+            decoder = protocol.stream_observer("text/event-stream")
             decoder.feed(payload + b"event: " + name.encode() + b"\n" + payload)
             assert len(decoder.close()) <= 1
 

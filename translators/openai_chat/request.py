@@ -1,6 +1,9 @@
 """What the gateway reads of a Chat Completions or embeddings request, and what it may change."""
 
 from translators import edit
+from translators.canonical.capabilities import Capabilities
+from translators.canonical.loss import Encoded
+from translators.canonical.request import Request
 from translators.fields import inner, read_request, wanted_count, wanted_flag, wanted_text
 from translators.protocol import Peek
 
@@ -29,3 +32,15 @@ def wants_usage(body: bytes) -> bool:
 def rename_model(body: bytes, model: str) -> bytes:
     """The same bytes with another value for the top-level `model`."""
     return edit.replace_model(body, model)
+
+
+def decode_request(body: bytes) -> Request:
+    raise NotImplementedError
+
+
+def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
+    raise NotImplementedError
+
+
+def request_path(model: str, streamed: bool) -> str:
+    raise NotImplementedError

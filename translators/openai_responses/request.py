@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from translators import edit
+from translators.canonical.capabilities import Capabilities
+from translators.canonical.loss import Encoded
+from translators.canonical.request import Request
 from translators.fields import read_request, wanted_count, wanted_flag, wanted_text
 from translators.protocol import Peek
 
@@ -42,3 +45,15 @@ def _unserved(request: Mapping[str, Any]) -> str | None:
 def rename_model(body: bytes, model: str) -> bytes:
     """The same bytes with another value for the top-level `model`."""
     return edit.replace_model(body, model)
+
+
+def decode_request(body: bytes) -> Request:
+    raise NotImplementedError
+
+
+def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
+    raise NotImplementedError
+
+
+def request_path(model: str, streamed: bool) -> str:
+    raise NotImplementedError
