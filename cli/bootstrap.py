@@ -19,6 +19,11 @@ import yaml
 from catalog import Catalog
 from catalog.clusters import render_clusters
 
+# Tries beyond those that the catalog allows. Only a worker's failure uses them: a worker marks no
+# answer for a retry after the last attempt that it may make. A worker that was killed fails all
+# requests that it had, and some of these meet its socket a second time.
+WORKER_RETRIES = 4
+
 SOURCE = Path(__file__).resolve().parent.parent / "envoy" / "envoy.yaml"
 Tree = dict[str, Any]
 
@@ -147,7 +152,7 @@ def _limits(tree: Tree, listeners: list[Tree], settings: EnvoySettings) -> None:
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         for route in manager["route_config"]["virtual_hosts"][0]["routes"]:
             if policy := route["route"].get("retry_policy"):
-                policy["num_retries"] = settings.max_attempts - 1
+                policy["num_retries"] = settings.max_attempts - 1 + WORKER_RETRIES
         if settings.access_log is not None and "access_log" in manager:
             log = manager["access_log"][0]
             log["name"] = "envoy.access_loggers.file"

@@ -20,6 +20,11 @@ from extproc.wire import UnexpectedMessage
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 MESSAGE_SLACK = 1024 * 1024  # headers and framing around the largest body
 
+# After this time a connection takes no new exchange (those it has go on, however long) and Envoy
+# opens another. While a worker was dead its place was lent to a neighbour: connections made then
+# would lead to that neighbour for ever.
+MAX_CONNECTION_AGE_MS = 15_000
+
 log = structlog.get_logger("extproc")
 
 
@@ -61,6 +66,7 @@ class Server:
                 ("grpc.max_receive_message_length", max_body_bytes + MESSAGE_SLACK),
                 ("grpc.max_send_message_length", max_body_bytes + MESSAGE_SLACK),
                 ("grpc.so_reuseport", 0),
+                ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
                 ("grpc.keepalive_permit_without_calls", 1),
             )

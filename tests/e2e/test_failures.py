@@ -60,7 +60,7 @@ def test_a_worker_killed_before_the_answer_is_invisible(fragile: Gateway) -> Non
         answers = [future.result() for future in asked]
     assert [answer.status_code for answer in answers] == [200] * 12
     attempts = [int(answer.headers["x-clavis-attempts"]) for answer in answers]
-    assert max(attempts) == 2, "the killed worker had some of them"
+    assert max(attempts) >= 2, "the killed worker had some of them"
     for answer, count in zip(answers, attempts, strict=True):
         usage = fragile.usage(answer.headers["request-id"])
         assert (usage["outcome"], usage["attempts"]) == ("completed", count)
@@ -158,17 +158,51 @@ def test_workers_killed_one_after_the_other_under_load_lose_no_plain_request(
             workers(fragile)
 
 
-def test_a_worker_that_hangs_is_invisible_too(fragile: Gateway) -> None:
-    """Envoy gives up on it after `message_timeout`, and another worker answers."""
-    hung = workers(fragile)[0]
-    hung.suspend()
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: ask(fragile), range(16)))
-    finally:
-        hung.resume()
-    assert [answer.status_code for answer in answers] == [200] * 16
+def test_a_worker_that_hangs_is_invisible_too(
+    upstream: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Envoy gives up on it after `message_timeout`, and another worker answers.
+
+    In a gateway of its own: where a worker has just died, its place may still be lent to the one
+    that hangs."""
+    with gateway(tmp_path_factory.mktemp("hung"), upstream) as running:
+        hung = workers(running)[0]
+        hung.suspend()
+        try:
+            with ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda _: ask(running), range(16)))
+        finally:
+            hung.resume()
+    assert [(answer.status_code, answer.text[-300:]) for answer in answers if answer.is_error] == []
     assert max(int(answer.headers["x-clavis-attempts"]) for answer in answers) > 1
+
+
+def test_the_successor_of_a_dead_worker_gets_its_share(
+    upstream: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """While its place was lent to a neighbour Envoy made connections there; they end."""
+    with gateway(tmp_path_factory.mktemp("shared"), upstream) as running:
+        before = workers(running)
+        before[0].kill()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: ask(running), range(60)))
+        assert [answer.text[-300:] for answer in answers if answer.is_error] == []
+        old, new = before[1], next(w for w in workers(running) if w.pid != before[1].pid)
+
+        def shared() -> bool:
+            start = [cpu_s(old), cpu_s(new)]
+            with ThreadPoolExecutor(8) as pool:
+                asked = pool.map(lambda _: ask(running).status_code, range(100))
+                assert list(asked) == [200] * 100, "connections end without a failed request"
+            spent = [cpu_s(old) - start[0], cpu_s(new) - start[1]]
+            return min(spent) > 0.25 * sum(spent)
+
+        until(shared, "an even share", 40)
+
+
+def cpu_s(worker: psutil.Process) -> float:
+    times = worker.cpu_times()
+    return float(times.user + times.system)
 
 
 def test_redis_killed_is_a_clear_refusal_and_then_nothing(fragile: Gateway) -> None:
