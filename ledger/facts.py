@@ -32,6 +32,7 @@ def decode_facts(data: bytes) -> KeyFacts:
             expires_at_ms=_maybe_integer(raw.get("expires_at_ms")),
             disabled=bool(raw.get("disabled", False)),
             version=int(raw.get("version", 0)),
+            strict=bool(raw.get("strict", False)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRecord(f"not key facts: {type(error).__name__}") from None

@@ -19,6 +19,8 @@ from ledger.errors import StoreUnavailable
 from ledger.keys import KeyHandle
 from ledger.model import Customer, KeyFacts, KeyRow, KeySpec, UsageRecord
 from ledger.store.hot import HotStore
+from ledger.store.keepsakes import Keepsakes
+from ledger.store.pins import Pins
 from ledger.store.record import Record, facts_of
 
 UNKNOWN_FOR_MS = 5_000  # how long a hash that nobody knows is not asked for again
@@ -34,6 +36,8 @@ class Ledger:
     def __init__(self, hot: HotStore, record: Record) -> None:
         self.hot = hot
         self.record = record
+        self.pins = Pins(hot.wire)
+        self.keepsakes = Keepsakes(hot.wire)
         self._unknown: dict[str, int] = {}  # hash: until when, Unix ms
 
     @classmethod

@@ -22,6 +22,7 @@ class KeyFacts:
     expires_at_ms: int | None = None
     disabled: bool = False
     version: int = 0  # grows with every change of the key
+    strict: bool = False  # refused with 400 rather than anything lost in translation
 
 
 class Verdict(IntEnum):
@@ -116,6 +117,7 @@ class UsageRecord:
     cost_micro: int | None = None
     usage_source: UsageSource = UsageSource.NONE
     losses: tuple[str, ...] = ()
+    upstream_protocol: str | None = None  # what the upstream was spoken to in; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class KeyRow:
     version: int
     created_at_ms: int
     updated_at_ms: int
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,7 @@ class KeySpec:
     endpoints: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     expires_at_ms: int | None = None
+    strict: bool = False
 
 
 Json = dict[str, Any]

@@ -25,7 +25,14 @@ MAX_SMALL = 2**31 - 1  # status and attempts
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last that a date can say
 
 _TEXTS = ("request_id", "key_id", "customer_id", "protocol", "endpoint", "model")
-_MAYBE_TEXTS = ("upstream", "account", "upstream_model", "upstream_request_id", "finish")
+_MAYBE_TEXTS = (
+    "upstream",
+    "upstream_protocol",
+    "account",
+    "upstream_model",
+    "upstream_request_id",
+    "finish",
+)
 _SMALL_COUNTS = ("status", "attempts")
 _COUNTS = ("started_at_ms", "latency_ms")
 _MAYBE_COUNTS = (
@@ -123,6 +130,7 @@ def public_usage(record: UsageRecord) -> Json:
         "cost_micro": record.cost_micro,
         "usage_source": record.usage_source.value,
         "upstream": record.upstream,
+        "upstream_protocol": record.upstream_protocol,
         "attempts": record.attempts,
         "losses": list(record.losses),
         "timing": {

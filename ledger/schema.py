@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
 )
 
 metadata = MetaData(
@@ -58,6 +59,8 @@ keys = Table(
     Column("published_version", Integer, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    # The default is for a process of the version before, which knows no such column.
+    Column("strict", Boolean, nullable=False, server_default=false()),
 )
 
 # What is on its way to Redis is asked for every second and is almost always nothing.
@@ -105,6 +108,7 @@ usage = Table(
     Column("cost_micro", BigInteger, nullable=True),
     Column("usage_source", String(32), nullable=False),
     Column("losses", JSON, nullable=False),
+    Column("upstream_protocol", String(256), nullable=True),
     Index(None, "key_id", "started_at_ms"),
     Index(None, "customer_id", "started_at_ms"),
     Index(None, "model", "started_at_ms"),

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from portal import failures, health
+from portal import convert, failures, health
 from portal.description import describe
 from portal.envelope import Envelope
 from portal.models import doors as models
@@ -22,12 +22,14 @@ from portal.usage import doors as usage
 _TAGS = [
     {"name": "Models", "description": "The models that a key may use, as each vendor lists them."},
     {"name": "Usage", "description": "What a key has used, by request and by period."},
+    {"name": "Conversion", "description": "From one protocol to another. Losses are always named."},
     {"name": "Health", "description": "For supervisors and load balancers. No key needed."},
     {"name": "Pages", "description": "For people. No key needed."},
 ]
 _DESCRIPTION = """One API key opens every protocol; the path chooses. This document describes what
-the portal serves. The protocols themselves are their vendors' own: POST /v1/messages (Anthropic),
+Clavis adds to them. The protocols themselves are their vendors' own: POST /v1/messages (Anthropic),
 /v1/chat/completions and /v1/responses (OpenAI), /v1beta/models/{model}:generateContent (Google).
+A model of chat answers at all four: what its provider does not speak is converted.
 Every answer carries its id as `x-request-id` and `request-id`; errors come in the dialect of the
 path."""
 
@@ -39,7 +41,7 @@ class Portal(FastAPI):
         return Envelope(super().build_middleware_stack())
 
     def openapi(self) -> dict[str, object]:
-        return describe(self)
+        return describe(self, convert.router)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -2,12 +2,12 @@
 
 FastAPI writes the document; here it gets what FastAPI cannot know: errors in three dialects,
 parameters that a handler reads by itself, the headers of every answer. It drops FastAPI's own 422,
-which is never sent.
+which is never sent. What the data plane serves of our own is described here too (`elsewhere`).
 """
 
 from typing import Any, Union
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
@@ -54,15 +54,15 @@ def parameters_of(*queries: type[BaseModel]) -> list[Json]:
     ]
 
 
-def describe(app: FastAPI) -> Json:
-    """The OpenAPI document of the application, made once."""
+def describe(app: FastAPI, elsewhere: APIRouter) -> Json:
+    """The OpenAPI document of the application and of routes that it does not serve, made once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
             version=app.version,
             summary=app.summary,
             description=app.description,
-            routes=app.routes,
+            routes=[*app.routes, *elsewhere.routes],
             tags=app.openapi_tags,
         )
         app.openapi_schema = _finished(document)

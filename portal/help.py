@@ -13,6 +13,7 @@ ENDPOINTS = (
     "POST /v1beta/models/{model}:generateContent",
     "POST /v1/images/generations",
     "POST /v1/embeddings",
+    "POST /v1/convert",
     "GET /v1/models",
     "GET /v1/usage/{request_id}",
 )

@@ -37,6 +37,9 @@ def create(
     endpoint: Annotated[list[str] | None, typer.Option(help=", ".join(DOOR_KINDS))] = None,
     network: Annotated[list[str] | None, typer.Option(help="A source network, as CIDR.")] = None,
     expires: Annotated[str | None, typer.Option(help="30d, 12h, 2027-01-31, or ISO 8601.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a request that conversion would lose part of.")
+    ] = False,
     data_dir: DataDir = None,
     catalog: CatalogPath = None,
     redis_url: RedisUrl = None,
@@ -56,6 +59,7 @@ def create(
         endpoints=tuple(endpoint or ()),
         networks=tuple(network or ()),
         expires_at_ms=None if expires is None else later_ms(expires, now_ms()),
+        strict=strict,
     )
 
     async def make() -> tuple[KeyRow, str]:

@@ -14,6 +14,8 @@ Keys, all of one customer under one hash tag, so that a script touches one slot 
     {sN}:stream          stream  settled records until the writer has them in SQL (field `record`)
     {sN}:dead            stream  entries that no version of the writer could read
 
+Beside them are a customer's pins and keepsakes; see ledger.store.pins and ledger.store.keepsakes.
+
 Rules:
 - One request id is settled once, whoever tries: workers, later attempts, expiry.
 - A lease belongs to (attempt, worker); see the scripts for who may do what with another's.
@@ -44,6 +46,7 @@ from ledger.model import (
 )
 from ledger.records import decode_record, encode_record, lost
 from ledger.store.address import parse_address
+from ledger.store.keepsakes import DROP, KEEP
 from ledger.store.replay import Replay
 from ledger.store.wire import DEFAULT_TIMEOUTS, Script, Timeouts, Wire
 
@@ -57,7 +60,7 @@ RENEW = Script.load("renew")
 SETTLE = Script.load("settle")
 EXPIRE = Script.load("expire")
 PUT_KEY = Script.load("put_key")
-SCRIPTS = (ADMIT, RENEW, SETTLE, EXPIRE, PUT_KEY)
+SCRIPTS = (ADMIT, RENEW, SETTLE, EXPIRE, PUT_KEY, KEEP, DROP)
 
 ALL_SHARDS = tuple(str(number) for number in range(SHARDS))
 log = structlog.get_logger("ledger.hot")

@@ -20,18 +20,30 @@ class Pins:
         self, shard: str, customer_id: str, subject: str, account: str, lifetime_s: int
     ) -> None:
         """Remember the account for `lifetime_s` seconds."""
-        if len(subject) <= MAX_SUBJECT:
+        if is_subject(subject):
             await self._wire.call(
-                "SET", _key(shard, customer_id, subject), account, "EX", lifetime_s
+                "SET", pin_key(shard, customer_id, subject), account, "EX", lifetime_s
             )
 
     async def get(self, shard: str, customer_id: str, subject: str) -> str | None:
         """The account, or None."""
-        if len(subject) > MAX_SUBJECT:
+        if not is_subject(subject):
             return None
-        account = await self._wire.call("GET", _key(shard, customer_id, subject))
+        account = await self._wire.call("GET", pin_key(shard, customer_id, subject))
         return account.decode() if account else None
 
 
-def _key(shard: str, customer_id: str, subject: str) -> str:
+def is_subject(text: str) -> bool:
+    """Whether anything can be kept under this id: ids come from the wire and may be anything."""
+    if not 0 < len(text) <= MAX_SUBJECT:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return False
+    return True
+
+
+def pin_key(shard: str, customer_id: str, subject: str) -> str:
+    """Where Redis has the account."""
     return f"{{s{shard}}}:pin:{customer_id}:{subject}"

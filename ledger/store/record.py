@@ -282,6 +282,7 @@ def facts_of(key: KeyRow) -> list[tuple[str, KeyFacts]]:
         expires_at_ms=key.expires_at_ms,
         disabled=key.disabled,
         version=key.version,
+        strict=key.strict,
     )
     found = [(key.key_hash, facts)]
     if key.previous_hash is not None and key.previous_until_ms is not None:

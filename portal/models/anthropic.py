@@ -11,7 +11,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from catalog import Model
+from catalog.surfaces import Surface
 from portal.models.paging import page_after, page_before
+from portal.models.served import SurfacesOf
 from portal.models.times import released_at
 from portal.refusals import Kind, Refusal
 
@@ -88,8 +90,8 @@ class AnthropicModelList(BaseModel):
     last_id: str | None
 
 
-def anthropic_model(model: Model) -> AnthropicModel:
-    """One model."""
+def anthropic_model(model: Model, _: Sequence[Surface]) -> AnthropicModel:
+    """One model. Anthropic's shape has no place for the doors that serve it."""
     return AnthropicModel(  # every field is named: what is not set is left out of the answer
         type="model",
         id=model.name,
@@ -105,7 +107,9 @@ def anthropic_model(model: Model) -> AnthropicModel:
     )
 
 
-def anthropic_list(models: Sequence[Model], query: Mapping[str, object]) -> AnthropicModelList:
+def anthropic_list(
+    models: Sequence[Model], query: Mapping[str, object], surfaces_of: SurfacesOf
+) -> AnthropicModelList:
     """The asked page. Raises ValidationError, or Refusal for a wrong cursor."""
     wanted = AnthropicQuery.model_validate(query)
     if wanted.after_id is not None and wanted.before_id is not None:
@@ -119,7 +123,7 @@ def anthropic_list(models: Sequence[Model], query: Mapping[str, object]) -> Anth
         page = page_after(models, wanted.after_id, wanted.limit, "after_id")
     names = [model.name for model in page.models]
     return AnthropicModelList(
-        data=[anthropic_model(model) for model in page.models],
+        data=[anthropic_model(model, surfaces_of(model)) for model in page.models],
         has_more=page.has_more,
         first_id=names[0] if names else None,
         last_id=names[-1] if names else None,

@@ -6,12 +6,14 @@ reads its own parameters. What the key may see comes before what was asked.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from catalog import Model
+from catalog.surfaces import Surface
 from portal.credentials import DOCUMENTED, SignedIn
 from portal.description import errors_of, parameters_of
 from portal.dialects import Dialect
@@ -37,6 +39,7 @@ from portal.models.openai import (
     openai_list,
     openai_model,
 )
+from portal.models.served import SurfacesOf, surfaces_for
 from portal.requests import dialect_of_request, services_of
 
 AnyModel = OpenAIModel | AnthropicModel | GeminiModel
@@ -45,13 +48,13 @@ AnyModelList = OpenAIModelList | AnthropicModelList | GeminiModelList
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How one vendor writes models."""
+    """How one vendor writes models. Surfaces are those at whose doors the key has a model."""
 
     entry: type[BaseModel]
     page: type[BaseModel]
     query: type[BaseModel]
-    write_entry: Callable[[Model], AnyModel]
-    write_page: Callable[[Sequence[Model], Mapping[str, object]], AnyModelList]
+    write_entry: Callable[[Model, Sequence[Surface]], AnyModel]
+    write_page: Callable[[Sequence[Model], Mapping[str, object], SurfacesOf], AnyModelList]
 
 
 SHAPES: Mapping[Dialect, Shape] = {
@@ -109,10 +112,12 @@ async def list_models(request: Request, caller: SignedIn) -> AnyModelList:
     """The models that this key may use, in the shape of the path's vendor; on /v1/models in
     Anthropic's when `anthropic-version` is sent, in Google's when the key comes as `x-goog-api-key`
     or `key` alone, in OpenAI's otherwise. Each shape has its vendor's paging."""
-    models = lookup.visible(services_of(request).catalog, caller.facts)
+    catalog = services_of(request).catalog
+    models = lookup.visible(catalog, caller.facts)
     shape = SHAPES[dialect_of_request(request)]
+    surfaces_of = partial(surfaces_for, catalog, caller.facts)
     try:
-        return shape.write_page(models, _query(request))
+        return shape.write_page(models, _query(request), surfaces_of)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_input=False)) from None
 
@@ -122,8 +127,9 @@ async def get_model(request: Request, caller: SignedIn, model: str) -> AnyModel:
     nearest name."""
     dialect = dialect_of_request(request)
     names = lookup.without_prefix(model) if dialect is Dialect.GEMINI else (model,)
-    found = lookup.find(services_of(request).catalog, caller.facts, names)
-    return SHAPES[dialect].write_entry(found)
+    catalog = services_of(request).catalog
+    found = lookup.find(catalog, caller.facts, names)
+    return SHAPES[dialect].write_entry(found, surfaces_for(catalog, caller.facts, found))
 
 
 def _query(request: Request) -> dict[str, object]:

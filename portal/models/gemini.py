@@ -10,15 +10,16 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from catalog import Model
+from catalog.surfaces import Surface
 from portal.models.paging import from_token, page_after, to_token
+from portal.models.served import SurfacesOf
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 
-_METHODS = {
-    "chat": ("generateContent", "streamGenerateContent", "countTokens"),
-    "embedding": ("embedContent", "batchEmbedContents"),
-    "image": (),
+_METHODS: Mapping[Surface, tuple[str, ...]] = {
+    "gemini": ("generateContent", "streamGenerateContent", "countTokens"),
+    "gemini_embeddings": ("embedContent", "batchEmbedContents"),
 }
 _EXAMPLE: dict[str, Any] = {
     "name": "models/gemini-3-pro",
@@ -58,7 +59,9 @@ class GeminiModel(BaseModel):
     displayName: str
     inputTokenLimit: int | None = Field(default=None, description="Only where declared.")
     outputTokenLimit: int | None = Field(default=None, description="Only where declared.")
-    supportedGenerationMethods: list[str]
+    supportedGenerationMethods: list[str] = Field(
+        description="Of models that speak another protocol too: they are converted."
+    )
 
 
 class GeminiModelList(BaseModel):
@@ -70,7 +73,7 @@ class GeminiModelList(BaseModel):
     nextPageToken: str | None = Field(default=None, description="Absent on the last page.")
 
 
-def gemini_model(model: Model) -> GeminiModel:
+def gemini_model(model: Model, surfaces: Sequence[Surface]) -> GeminiModel:
     """One model."""
     entry = {
         "name": f"models/{model.name}",
@@ -79,18 +82,22 @@ def gemini_model(model: Model) -> GeminiModel:
         "displayName": model.display_name or model.name,
         "inputTokenLimit": model.context_window,
         "outputTokenLimit": model.max_output_tokens,
-        "supportedGenerationMethods": [method for kind in model.kinds for method in _METHODS[kind]],
+        "supportedGenerationMethods": [
+            method for surface in surfaces for method in _METHODS.get(surface, ())
+        ],
     }
     return GeminiModel.model_validate({k: v for k, v in entry.items() if v is not None})
 
 
-def gemini_list(models: Sequence[Model], query: Mapping[str, object]) -> GeminiModelList:
+def gemini_list(
+    models: Sequence[Model], query: Mapping[str, object], surfaces_of: SurfacesOf
+) -> GeminiModelList:
     """The asked page. Raises ValidationError, or Refusal for a wrong token."""
     wanted = GeminiQuery.model_validate(query)
     cursor = from_token(wanted.page_token, "pageToken") if wanted.page_token else None
     size = min(wanted.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     page = page_after(models, cursor, size, "pageToken")
-    entries = [gemini_model(model) for model in page.models]
+    entries = [gemini_model(model, surfaces_of(model)) for model in page.models]
     if not page.has_more:
         return GeminiModelList(models=entries)
     return GeminiModelList(models=entries, nextPageToken=to_token(page.models[-1].name))

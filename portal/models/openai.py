@@ -1,7 +1,7 @@
 """The list of models as OpenAI gives it: whole, without pages.
 
-The fields behind `owned_by` are additions, present only where the catalog declares them; OpenAI's
-SDKs ignore what they do not know. Source: openai 3.52 types/model.py.
+The fields behind `owned_by` are additions, those of the catalog only where it declares them;
+OpenAI's SDKs ignore what they do not know. Source: openai 3.52 types/model.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog import Model
+from catalog.surfaces import DoorKind, Surface
+from portal.models.served import DOOR_OF, SurfacesOf
 from portal.models.times import released_at
 
 _EXAMPLE: dict[str, Any] = {
@@ -17,6 +19,7 @@ _EXAMPLE: dict[str, Any] = {
     "object": "model",
     "created": 1754524800,
     "owned_by": "openai",
+    "endpoints": ["messages", "chat", "responses", "generate"],
 }
 
 
@@ -33,6 +36,9 @@ class OpenAIModel(BaseModel):
     object: Literal["model"] = "model"
     created: int = Field(description="Release, Unix seconds; 0 where it is not declared.")
     owned_by: str
+    endpoints: list[DoorKind] = Field(
+        description="Doors where this key has the model; at some it is converted."
+    )
     display_name: str | None = Field(default=None, description="Only where declared.")
     context_window: int | None = Field(default=None, description="Tokens; only where declared.")
     max_output_tokens: int | None = Field(default=None, description="Tokens; only where declared.")
@@ -49,13 +55,14 @@ class OpenAIModelList(BaseModel):
     data: list[OpenAIModel]
 
 
-def openai_model(model: Model) -> OpenAIModel:
+def openai_model(model: Model, surfaces: Sequence[Surface]) -> OpenAIModel:
     """One model."""
     entry = {
         "id": model.name,
         "object": "model",
         "created": int(released_at(model).timestamp()),
         "owned_by": model.owned_by or model.targets[0].provider,
+        "endpoints": list(dict.fromkeys(DOOR_OF[surface] for surface in surfaces)),
         "display_name": model.display_name,
         "context_window": model.context_window,
         "max_output_tokens": model.max_output_tokens,
@@ -63,6 +70,10 @@ def openai_model(model: Model) -> OpenAIModel:
     return OpenAIModel.model_validate({k: v for k, v in entry.items() if v is not None})
 
 
-def openai_list(models: Sequence[Model], query: Mapping[str, object]) -> OpenAIModelList:
+def openai_list(
+    models: Sequence[Model], query: Mapping[str, object], surfaces_of: SurfacesOf
+) -> OpenAIModelList:
     """Every model; the query changes nothing."""
-    return OpenAIModelList(object="list", data=[openai_model(model) for model in models])
+    return OpenAIModelList(
+        object="list", data=[openai_model(model, surfaces_of(model)) for model in models]
+    )

@@ -28,6 +28,7 @@ DOORS = (
     ("Google Gemini, streamed", "POST /v1beta/models/{model}:streamGenerateContent", "/gemini"),
     ("OpenAI Images", "POST /v1/images/generations, /v1/images/edits", "/openai"),
     ("OpenAI Embeddings", "POST /v1/embeddings", "/openai"),
+    ("Dry run of a conversion", "POST /v1/convert", f"/openai, {_ANTHROPIC}, /gemini"),
     ("Models", "GET /v1/models", f"/openai, {_ANTHROPIC}; /v1beta/models, /gemini/v1beta/models"),
     ("Usage", "GET /v1/usage/{request_id}, /v1/usage", f"/openai, {_ANTHROPIC}"),
 )

@@ -49,6 +49,7 @@ _EXAMPLE: dict[str, Any] = {
     "cost_micro": 51234,
     "usage_source": "upstream",
     "upstream": "anthropic",
+    "upstream_protocol": "anthropic",
     "attempts": 1,
     "losses": [],
     "timing": {"started_at": "2026-11-20T09:30:00.000Z", "latency_ms": 9120, "ttft_ms": 730},
@@ -93,8 +94,12 @@ class Usage(BaseModel):
     cost_micro: int | None = Field(description="Millionths of a US dollar.")
     usage_source: str
     upstream: str | None = Field(description="The provider that answered.")
+    upstream_protocol: str | None = Field(
+        description="What the provider was spoken to in: `protocol`, unless the request was "
+        "converted. Null: nobody was asked, or a record from before conversion."
+    )
     attempts: int
-    losses: list[str] = Field(description="What a translation could not express.")
+    losses: list[str] = Field(description="What conversion could not carry over; empty: nothing.")
     timing: Timing
 
 

@@ -82,6 +82,13 @@ def test_people_see_the_secret_and_the_list(run: Run) -> None:
     assert shown.stdout.split()[0] not in listed
 
 
+def test_a_key_is_strict_when_it_is_made_so(run: Run) -> None:
+    assert right(run("keys", "create", "loose", "--json"))["strict"] is False
+    assert right(run("keys", "create", "exact", "--strict", "--json"))["strict"] is True
+    listed = right(run("keys", "list", "--json"))
+    assert {key["name"]: key["strict"] for key in listed} == {"loose": False, "exact": True}
+
+
 @pytest.mark.parametrize("by", ["id", "name", "hint"])
 def test_a_key_is_disabled_and_enabled_by_id_name_or_hint(run: Run, by: str) -> None:
     """The gateway does not run: the record is changed, and the answer says when it takes effect."""

@@ -48,7 +48,8 @@ RECORD = UsageRecord(
     reasoning_tokens=60,
     cost_micro=70,
     usage_source=UsageSource.UPSTREAM,
-    losses=("logprobs",),
+    losses=("logprobs=dropped", "temperature=clamped"),
+    upstream_protocol="openai_chat",
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, make_url, text
 
 from ledger import migrations
 from ledger.errors import StoreRefused
+from ledger.model import Outcome, UsageRecord, UsageSource
 from ledger.schema import metadata
 from ledger.store.engine import make_engine
 from ledger.store.record import Record
@@ -95,6 +96,71 @@ async def test_a_file_that_is_no_database_is_left_alone(sqlite_url: str) -> None
     assert path.read_bytes() == b"precious notes, not a database at all" * 100
 
 
+# Rows as version 0001 wrote them.
+ROWS_0001 = (
+    """INSERT INTO customers (id, name, shard, created_at_ms) VALUES ('cus_1', 'acme', '7', 1)""",
+    """INSERT INTO keys (id, customer_id, name, hint, shard, key_hash, groups, models, endpoints,
+    networks, disabled, version, published_version, created_at_ms, updated_at_ms)
+    VALUES ('key_1', 'cus_1', 'ci', 'sk-…abcd', '7', 'hash_1', '["gold"]', '[]', '[]', '[]', true,
+    3, 3, 1, 2)""",
+    """INSERT INTO usage (request_id, key_id, customer_id, protocol, endpoint, model, upstream,
+    status, outcome, finish, streamed, attempts, started_at_ms, latency_ms, output_tokens,
+    usage_source, losses)
+    VALUES ('req_0', 'key_1', 'cus_1', 'anthropic', 'messages', 'claude', 'anthropic', 200,
+    'completed', 'stop', true, 1, 5, 6, 7, 'upstream', '["seed=dropped"]')""",
+)
+
+
+async def test_data_of_version_0001_comes_through_whole(sql_url: str) -> None:
+    await migrations.upgrade(sql_url, "0001")
+    await execute(sql_url, *ROWS_0001)
+    record = Record.connect(sql_url)
+    await record.migrate()
+    assert await record.usage("req_0", "key_1") == UsageRecord(
+        request_id="req_0",
+        key_id="key_1",
+        customer_id="cus_1",
+        protocol="anthropic",
+        endpoint="messages",
+        model="claude",
+        upstream="anthropic",
+        account=None,
+        upstream_model=None,
+        upstream_request_id=None,
+        status=200,
+        outcome=Outcome.COMPLETED,
+        finish="stop",
+        streamed=True,
+        attempts=1,
+        started_at_ms=5,
+        latency_ms=6,
+        ttft_ms=None,
+        output_tokens=7,
+        usage_source=UsageSource.UPSTREAM,
+        losses=("seed=dropped",),
+        upstream_protocol=None,
+    )
+    [key] = await record.keys()
+    assert (key.id, key.groups, key.disabled, key.version) == ("key_1", ("gold",), True, 3)
+    assert key.strict is False
+    assert await record.unpublished() == ([], [])
+    await record.add_usage([RECORD])
+    assert await record.usage("req_1", "key_1") == RECORD
+    await record.close()
+
+
+async def test_a_process_of_version_0001_may_still_write(sql_url: str) -> None:
+    """Processes are renewed one by one; whichever comes first migrates."""
+    await migrations.upgrade(sql_url)
+    await execute(sql_url, *ROWS_0001)
+    record = Record.connect(sql_url)
+    old = await record.usage("req_0", "key_1")
+    assert old is not None
+    assert old.upstream_protocol is None
+    assert [key.strict for key in await record.keys()] == [False]
+    await record.close()
+
+
 def test_the_migrations_are_one_line_and_packaged() -> None:
     script = ScriptDirectory.from_config(migrations.configuration())
     assert script.get_heads() == [migrations.head()]
@@ -108,6 +174,14 @@ async def revisions(url: str) -> list[str]:
         found = [row[0] for row in rows]
     await engine.dispose()
     return found
+
+
+async def execute(url: str, *statements: str) -> None:
+    engine = make_engine(url).execution_options(writing=True)
+    async with engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    await engine.dispose()
 
 
 async def pragma(run_sync, name: str) -> object:  # type: ignore[no-untyped-def]

@@ -21,6 +21,7 @@ SPEC = KeySpec(
     endpoints=("messages",),
     networks=("10.0.0.0/8",),
     expires_at_ms=NOW_MS + 1,
+    strict=True,
 )
 
 
@@ -67,6 +68,7 @@ async def test_a_key_is_kept_as_a_hash_with_all_that_was_said_of_it(record: Reco
             expires_at_ms=NOW_MS + 1,
             disabled=False,
             version=1,
+            strict=True,
         ),
     )
 

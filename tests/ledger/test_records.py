@@ -110,8 +110,14 @@ def test_fields_that_an_older_version_did_not_write_are_not_reported() -> None:
     raw = orjson.loads(encode_record(RECORD))
     for name in ("cost_micro", "web_searches", "usage_source", "losses", "ttft_ms"):
         del raw[name]
+    del raw["upstream_protocol"]
     expected = replace(
-        RECORD, cost_micro=None, usage_source=UsageSource.NONE, losses=(), ttft_ms=None
+        RECORD,
+        cost_micro=None,
+        usage_source=UsageSource.NONE,
+        losses=(),
+        ttft_ms=None,
+        upstream_protocol=None,
     )
     assert decode_record(orjson.dumps(raw)) == expected
 
@@ -158,8 +164,9 @@ def test_the_public_form_of_a_record() -> None:
         "cost_micro": 70,
         "usage_source": "upstream",
         "upstream": "anthropic",
+        "upstream_protocol": "openai_chat",
         "attempts": 1,
-        "losses": ["logprobs"],
+        "losses": ["logprobs=dropped", "temperature=clamped"],
         "timing": {
             "started_at": "2025-11-15T09:46:40.000Z",
             "latency_ms": 1234,
@@ -191,12 +198,19 @@ facts_values = st.builds(
     expires_at_ms=st.none() | st.integers(0, 2**53),
     disabled=st.booleans(),
     version=st.integers(0, 2**31),
+    strict=st.booleans(),
 )
 
 
 @given(facts_values)
 def test_facts_come_out_as_they_went_in(facts: KeyFacts) -> None:
     assert decode_facts(encode_facts(facts)) == facts
+
+
+def test_facts_that_an_older_version_wrote_are_of_a_key_that_is_not_strict() -> None:
+    raw = orjson.loads(encode_facts(replace(FACTS, strict=True)))
+    del raw["strict"]
+    assert decode_facts(orjson.dumps(raw)) == FACTS
 
 
 def test_remembered_facts_are_bounded_and_follow_the_bytes() -> None:

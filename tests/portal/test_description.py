@@ -8,7 +8,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from tests.portal.conftest import World
+from translators.canonical.loss import LossKind
 
+ELSEWHERE = {"/v1/convert"}  # served by the data plane
 UNDESCRIBED = {"/portal/style.css", "/portal/icon.svg", "/favicon.ico"}  # parts of pages
 
 
@@ -28,7 +30,8 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 def test_every_route_is_described(world: World, document: dict[str, Any]) -> None:
     routes = {str(each.path_format) for each in iter_route_contexts(world.app.routes)}
     assert len(routes) > 30
-    assert routes - UNDESCRIBED == set(document["paths"])
+    assert (routes - UNDESCRIBED) | ELSEWHERE == set(document["paths"])
+    assert not routes & ELSEWHERE
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -60,7 +63,7 @@ def test_doors_name_every_key_form_and_their_refusals(document: dict[str, Any]) 
     schemes = document["components"]["securitySchemes"]
     assert set(schemes) == {"x-api-key", "bearer", "x-goog-api-key", "key"}
     for name, operation in operations(document):
-        if {"Models", "Usage"} & set(operation["tags"]):
+        if {"Models", "Usage", "Conversion"} & set(operation["tags"]):
             assert [list(way) for way in operation["security"]] == [[s] for s in schemes], name
             assert {"401", "403", "503"} <= set(operation["responses"]), name
         else:
@@ -75,7 +78,40 @@ def test_shapes_have_examples_that_fit_them(document: dict[str, Any]) -> None:
         for example in schema.get("examples", []):
             validator(document, name).validate(example)
             checked += 1
-    assert checked >= 11
+    assert checked >= 12
+
+
+def test_the_dry_run_says_what_goes_in_and_what_comes_out(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v1/convert"]["post"]
+    protocols = ["anthropic", "openai_chat", "openai_responses", "gemini"]
+    allowed = {
+        parameter["name"]: parameter["schema"]["anyOf"][0]["enum"]
+        for parameter in operation["parameters"]
+        if parameter["name"] != "model"
+    }
+    assert allowed == {"to": protocols, "from": protocols}
+    assert not any(parameter["required"] for parameter in operation["parameters"])
+    assert operation["requestBody"]["required"] is True
+    assert operation["requestBody"]["content"]["application/json"]["schema"]["type"] == "object"
+    properties = document["components"]["schemas"]["Conversion"]["properties"]
+    assert list(properties) == [
+        "from",
+        "to",
+        "model",
+        "upstream_model",
+        "provider",
+        "path",
+        "body",
+        "losses",
+        "input_tokens_estimated",
+        "price",
+        "cost_micro_estimated",
+    ]
+
+
+def test_losses_are_described_by_the_kinds_that_there_are(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["ConversionLoss"]["properties"]["kind"]
+    assert schema["enum"] == [kind.value for kind in LossKind]
 
 
 def validator(document: dict[str, Any], name: str) -> OAS31Validator:

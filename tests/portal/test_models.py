@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from catalog.surfaces import DOOR_KINDS, SURFACES
+from portal.models.served import DOOR_OF
 from tests.portal.conftest import LISTED, World
 
 ANTHROPIC_VERSION = {"anthropic_version": "2023-06-01"}
 OPENAI_PATHS = ("/v1/models", "/openai/v1/models")
 ANTHROPIC_PATHS = ("/api/v1/models", "/claude/v1/models", "/anthropic/v1/models")
+CHAT_DOORS = ["messages", "chat", "responses", "generate"]
+GENERATE = ["generateContent", "streamGenerateContent", "countTokens"]
 GEMINI_PATHS = ("/v1beta/models", "/gemini/v1beta/models", "/gemini/v1/models")
 
 
@@ -79,6 +83,7 @@ async def test_an_entry_says_what_the_catalog_declares_in_each_shape(world: Worl
         "object": "model",
         "created": 1_790_726_400,
         "owned_by": "anthropic",
+        "endpoints": CHAT_DOORS,
         "display_name": "Claude Opus 5.5",
         "context_window": 1_000_000,
         "max_output_tokens": 128_000,
@@ -119,13 +124,50 @@ async def test_what_is_not_declared_is_left_out_or_has_the_vendors_word_for_it(
         "object": "model",
         "created": 0,
         "owned_by": "local",
+        "endpoints": CHAT_DOORS,
     }
     anthropic = (await world.get("/api/v1/models/meta/llama-4:free", key)).json()
     assert anthropic["display_name"] == "meta/llama-4:free"
     assert anthropic["created_at"] == "1970-01-01T00:00:00Z"
     gemini = (await world.get("/v1beta/models/text-embedding-3-small", key)).json()
-    assert gemini["supportedGenerationMethods"] == ["embedContent", "batchEmbedContents"]
+    assert gemini["displayName"] == "text-embedding-3-small"
     assert "inputTokenLimit" not in gemini
+
+
+SERVED: list[tuple[dict[str, Any], str, list[str], list[str]]] = [
+    ({}, "claude-opus-5-5", CHAT_DOORS, GENERATE),
+    ({}, "meta/llama-4:free", CHAT_DOORS, GENERATE),
+    ({}, "mistral-large-3", CHAT_DOORS, GENERATE),
+    ({}, "text-embedding-3-small", ["embeddings"], []),
+    ({}, "gemini-embedding-1", ["embeddings"], ["embedContent", "batchEmbedContents"]),
+    ({}, "gpt-image-1", ["images"], []),
+    ({"groups": ("open",)}, "meta/llama-4:free", ["chat"], []),
+    ({"endpoints": ("generate", "chat")}, "gpt-5-mini", ["chat", "generate"], GENERATE),
+    ({"endpoints": ("images",)}, "gpt-5-mini", [], []),
+    ({"groups": ("native",)}, "gpt-5-mini", ["chat", "responses"], []),
+    ({"groups": ("native",)}, "gemini-3-pro", ["generate"], GENERATE),
+    ({"groups": ("open", "native")}, "meta/llama-4:free", ["chat"], []),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "doors", "methods"), SERVED)
+async def test_a_model_names_the_doors_that_answer_this_key_converted_or_not(
+    world: World, spec: dict[str, Any], name: str, doors: list[str], methods: list[str]
+) -> None:
+    """In OpenAI's and Google's words; what holds for one model holds for the list."""
+    key = await world.key(**spec)
+    openai = (await world.get(f"/v1/models/{name}", key)).json()
+    gemini = (await world.get(f"/v1beta/models/{name}", key)).json()
+    assert openai["endpoints"] == doors
+    assert gemini["supportedGenerationMethods"] == methods
+    if name in LISTED:
+        assert openai in (await world.get("/v1/models", key)).json()["data"]
+        assert gemini in (await world.get("/v1beta/models", key)).json()["models"]
+
+
+def test_every_surface_has_its_door() -> None:
+    assert set(DOOR_OF) == set(SURFACES)
+    assert set(DOOR_OF.values()) == set(DOOR_KINDS)
 
 
 async def test_names_may_contain_slashes_and_colons(world: World) -> None:

@@ -104,6 +104,24 @@ async def test_a_listing_is_newest_first_and_ones_own(world: World) -> None:
     assert ids(await listed(world, other)) == ["foreign"]
 
 
+async def test_a_converted_request_says_what_was_spoken_upstream_and_what_was_lost(
+    world: World,
+) -> None:
+    key = await world.key()
+    await world.record("req-2", world.keys[0], started_at_ms=NOW_MS - 2)
+    await world.record(
+        *("req-1", world.keys[0]), started_at_ms=NOW_MS - 1, upstream_protocol=None, losses=()
+    )
+    shown = [
+        (entry["protocol"], entry["upstream_protocol"], entry["losses"])
+        for entry in (await listed(world, key))["data"]
+    ]
+    assert shown == [
+        ("anthropic", None, []),
+        ("anthropic", "openai_chat", ["logprobs=dropped", "temperature=clamped"]),
+    ]
+
+
 async def test_pages_lead_through_everything_once_even_at_the_same_millisecond(
     world: World,
 ) -> None:
