@@ -5,6 +5,7 @@ changes.
 """
 
 from catalog.access import DEFAULT_GROUP, Access
+from catalog.capabilities import ModelCapabilities
 from catalog.catalog import Catalog, Domain, Limits
 from catalog.loading import json_schema, load, parse
 from catalog.models import Group, Model, Target
@@ -27,6 +28,7 @@ __all__ = [
     "Group",
     "Limits",
     "Model",
+    "ModelCapabilities",
     "Price",
     "Provider",
     "Route",

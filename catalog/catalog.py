@@ -21,7 +21,7 @@ from catalog.names import Names
 from catalog.prices import ListPrices, Price
 from catalog.providers import Account, Provider
 from catalog.routes import MAX_REMEMBERED, Route, RouteTable
-from catalog.surfaces import Surface
+from catalog.surfaces import CHAT_SURFACES, SURFACES, Surface
 
 MEBIBYTE = 1024 * 1024
 ROUTES_AT_LOAD = 10_000  # built ahead; a catalog with more builds the rest when first asked for
@@ -83,6 +83,29 @@ class Limits(Part):
         ge=1_000,
         le=3_600_000,
         description="An unused upstream connection closes after this.",
+    )
+    keep_alive_ms: int = Field(
+        default=15_000,
+        ge=1_000,
+        le=600_000,
+        description="Silence after which a converted stream gets a sign of life.",
+    )
+    stored_answer_ttl_s: int = Field(
+        default=86_400,
+        ge=60,
+        le=30 * 86_400,
+        description="How long a converted response that was to be stored is kept.",
+    )
+    stored_answer_max_bytes: int = Field(
+        default=4 * MEBIBYTE,
+        ge=1024,
+        le=64 * MEBIBYTE,
+        description="Largest conversation that is kept for a stored response.",
+    )
+    kept_per_customer_bytes: int = Field(
+        default=64 * MEBIBYTE,
+        ge=MEBIBYTE,
+        description="Memory for all that is kept of a customer's answers; the oldest makes room.",
     )
 
 
@@ -162,10 +185,29 @@ class Catalog(Part):
         """Routes of a model on a surface, best first; empty: not served there. With groups (empty:
         `default`), those of the first group that has any; None does not filter. Pass
         `(Access.group,)`, so that pools and price are of the same group."""
-        index = self._index
-        return index.answers(
-            (model_name, surface, groups), lambda: index.route(model_name, surface, groups)
-        )
+        return self._index.targets(model_name, surface, groups, convert=False)
+
+    def convertible(
+        self, model_name: str, surface: Surface, groups: GroupNames | None = None
+    ) -> tuple[Route, ...]:
+        """As `targets`, with every target and account of the model: by a route on the surface where
+        it is served there, else on the best other one (`Route.surface`), to be translated. A group
+        with `passthrough` has the routes on the surface alone."""
+        return self._index.targets(model_name, surface, groups, convert=True)
+
+    def reachable(self, model_name: str, groups: GroupNames | None = None) -> tuple[Surface, ...]:
+        """The surfaces at whose doors the model answers, translated or not."""
+        return tuple(s for s in SURFACES if self.convertible(model_name, s, groups))
+
+    def passthrough(self, group: str | None) -> bool:
+        """Whether a group (`Access.group`) never converts; False for none."""
+        found = self.groups.get(group or "")
+        return found is not None and found.passthrough
+
+    def strict(self, group: str | None) -> bool:
+        """Whether a group refuses what cannot be converted without loss; False for none."""
+        found = self.groups.get(group or "")
+        return found is not None and found.strict
 
     def route_by_account(self, account: str, surface: Surface) -> Route | None:
         """The route to one account whatever the model, for what it stored: its `upstream_model` is
@@ -218,31 +260,53 @@ class _Parts:
         )
         pools = {model.name: self.routes.pools(model) for model in catalog.models}
         self.gate = Gate(catalog.groups, catalog.models, self.names, pools)
-        self.answers: Memo[tuple[str, str, GroupNames | None], tuple[Route, ...]] = Memo(
+        self.answers: Memo[tuple[str, Surface, GroupNames | None, bool], tuple[Route, ...]] = Memo(
             MAX_REMEMBERED
         )
 
     def warm(self, models: tuple[Model, ...]) -> None:
         """Build the routes and prices of named models ahead of the first request."""
         left = ROUTES_AT_LOAD
-        for model in models:
-            for surface in () if model.is_pattern else self.routes.surfaces(model):
-                left -= len(self.routes.routes(model, model.name, surface))
-            if left < 0:
-                return
+        for build in (self._build, self._build_converted):
+            for model in models:
+                left -= 0 if model.is_pattern else build(model)
+                if left < 0:
+                    return
 
-    def route(
-        self, model_name: str, surface: Surface, groups: GroupNames | None
+    def _build(self, model: Model) -> int:
+        surfaces = self.routes.surfaces(model)
+        return sum(len(self.routes.routes(model, model.name, surface)) for surface in surfaces)
+
+    def _build_converted(self, model: Model) -> int:
+        table = self.routes
+        return sum(len(table.convertible(model, model.name, s)) for s in CHAT_SURFACES)
+
+    def targets(
+        self, model_name: str, surface: Surface, groups: GroupNames | None, *, convert: bool
+    ) -> tuple[Route, ...]:
+        return self.answers(
+            (model_name, surface, groups, convert),
+            lambda: self._targets(model_name, surface, groups, convert),
+        )
+
+    def _targets(
+        self, model_name: str, surface: Surface, groups: GroupNames | None, convert: bool
     ) -> tuple[Route, ...]:
         model = self.names.find(model_name)
         if model is None:
             return ()
-        routes = self.routes.routes(model, model_name, surface)
         if groups is None:
-            return routes
+            return self._routes(model, model_name, surface, convert)
         for group in self.gate.groups(groups):
             if self.gate.allows_model(group, model_name):
+                routes = self._routes(model, model_name, surface, convert and not group.passthrough)
                 own = tuple(r for r in routes if not group.pools or r.pool in group.pools)
                 if own:
                     return own
         return ()
+
+    def _routes(
+        self, model: Model, asked: str, surface: Surface, convert: bool
+    ) -> tuple[Route, ...]:
+        table = self.routes
+        return (table.convertible if convert else table.routes)(model, asked, surface)

@@ -31,6 +31,9 @@ ModelName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 # RFC 9110 token, in lower case as HTTP/2 wants it.
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
 
+# A model family: it stands between two dots where a sealed value is carried, so it has none.
+FamilyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+
 Micro = Annotated[
     Decimal,
     Field(strict=False, ge=0, le=1_000_000, max_digits=13, decimal_places=6),
@@ -65,6 +68,7 @@ PATTERN_WORDS = {
     r"^[!-~]{1,200}$": "1 to 200 visible ASCII characters, no blanks",
     r"^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$": "a header name in lower case",
     r"^[A-Za-z0-9_-]{1,32}$": "1 to 32 letters, digits, - and _",
+    r"^[a-z0-9_-]{1,32}$": "1 to 32 lower-case letters, digits, - and _",
     r"^(/[A-Za-z0-9._~%:@+-]+)*$": "empty, or a path like /v1 without a slash at its end",
 }
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from catalog.capabilities import ModelCapabilities
 from catalog.fields import (
     Day,
     Micro,
@@ -39,6 +40,15 @@ class Target(Part):
         default=STAR,
         description="The provider's own name of the model; `*` stands for the public name.",
     )
+    base_model: PlainModelName | None = Field(
+        default=None,
+        description="The name by which that model is known, where the provider's own name does not "
+        "say it (an Azure deployment): for its capabilities and its list price.",
+    )
+    upstream: ModelCapabilities = Field(
+        default_factory=ModelCapabilities,
+        description="What the model takes there, where it differs from what is known of it.",
+    )
     surfaces: tuple[Surface, ...] = Field(
         default=(),
         description="Only these surfaces of the provider; default: all that fit the model.",
@@ -53,6 +63,10 @@ class Target(Part):
     def upstream_model(self, name: str) -> str:
         """The provider's name of the model; `name` is the public one, never an alias."""
         return self.model.replace(STAR, name)
+
+    def known_as(self, name: str) -> str:
+        """The name under which the model's price and capabilities are looked up."""
+        return self.base_model or self.upstream_model(name)
 
 
 class PerMillion(Part):
@@ -116,9 +130,24 @@ class Model(Part):
     capabilities: dict[str, object] = Field(
         default_factory=dict, description="Open data for clients: vision, tools, thinking, ..."
     )
+    upstream: ModelCapabilities = Field(
+        default_factory=ModelCapabilities,
+        description="What the model takes at every target, where it differs from what is known of "
+        "it. Decides what a converted request may say.",
+    )
     price: DeclaredPrice | None = Field(
         default=None, description="Price instead of the provider's list price."
     )
+
+    @property
+    def declared(self) -> ModelCapabilities:
+        """What the operator says of the model: its two limits, and above them `upstream`."""
+        limits = {
+            name: limit
+            for name in ("context_window", "max_output_tokens")
+            if (limit := getattr(self, name)) is not None
+        }
+        return ModelCapabilities.model_validate(limits).overridden(self.upstream)
 
     @property
     def is_pattern(self) -> bool:

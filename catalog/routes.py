@@ -1,20 +1,23 @@
 """Where a model can be sent on a surface, with all that the data plane needs, computed once.
 
-A route is one target by one account: cluster, authority, path prefix, key header, price. Routes are
-ordered by tier, then by weight, then as declared. What depends on the account and the surface alone
+A route is one target by one account: cluster, authority, path prefix, key header, price, and what
+the upstream model takes. Routes are ordered by tier, then by weight, then as declared. A
+convertible route may be on another surface than the asked one: the best that its provider serves
+(see surfaces). What depends on the account and the surface alone
 (a line) is built at load; routes are built when first asked for and remembered, because a thousand
 models by two hundred accounts would be most of a worker's memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from catalog.address import Address, split_url
+from catalog.capabilities import UNKNOWN, ModelCapabilities, known
 from catalog.memo import Memo
 from catalog.models import Model, Target
 from catalog.prices import ListPrices, Price, declared_price
 from catalog.providers import Account, Provider
-from catalog.surfaces import SURFACES, SURFACES_OF_KIND, Surface
+from catalog.surfaces import CONVERSION_ORDER, SURFACES, SURFACES_OF_KIND, Surface, best_surface
 
 MAX_REMEMBERED = 4096  # answers of one cache: (name, surface) pairs; clients choose the names
 
@@ -38,6 +41,7 @@ class Route:
     auth: tuple[str, str] | None = field(repr=False)  # lower-case name, value
     headers: tuple[tuple[str, str], ...] = field(repr=False)  # further static headers
     price: Price | None = field(repr=False)
+    capabilities: ModelCapabilities = field(default=UNKNOWN, repr=False)
 
     def path(self, rest: str) -> str:
         """The upstream's path; `rest` follows the version segment: /messages, /chat/completions."""
@@ -76,6 +80,7 @@ class RouteTable:
         self._list_prices = list_prices
         self._priced_as = {name: self._price_list(provider) for name, provider in providers.items()}
         self._routes: Memo[tuple[str, Surface], tuple[Route, ...]] = Memo(MAX_REMEMBERED)
+        self._convertible: Memo[tuple[str, Surface], tuple[Route, ...]] = Memo(MAX_REMEMBERED)
         self._prices: Memo[tuple[str, str], Price | None] = Memo(MAX_REMEMBERED)
 
     def accounts_for(self, target: Target) -> list[Account]:
@@ -93,21 +98,37 @@ class RouteTable:
 
     def pools(self, model: Model) -> frozenset[str]:
         """The pools of the accounts that serve the model on any surface."""
-        return frozenset(
-            account.pool for s in SURFACES for _, account in self._candidates(model, s)
-        )
+        return frozenset(account.pool for s in SURFACES for account in self._candidates(model, s))
 
     def routes(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
         """Every route of the model on the surface, best first; empty when there is none."""
         name = own_name(model, asked)
         return self._routes((name, surface), lambda: self._build(model, name, surface))
 
+    def convertible(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
+        """One route for each target and account: on the surface where it is served there, else on
+        the best other one. The same as `routes` for a surface that is not of chat."""
+        if surface not in CONVERSION_ORDER:
+            return self.routes(model, asked, surface)
+        name = own_name(model, asked)
+        return self._convertible((name, surface), lambda: self._convert(model, name, surface))
+
     def by_account(self, account: str, surface: Surface) -> Route | None:
         """The way to an account whatever the model: for what it stored. Names no model or price."""
         held, line = self._accounts.get(account), self._lines.get((account, surface))
         if held is None or line is None:
             return None
-        return _on(line, held, surface, upstream_model="", tier=1, weight=1, price=None)
+        preset = self._providers[held.provider].preset
+        return _on(
+            line,
+            held,
+            surface,
+            upstream_model="",
+            tier=1,
+            weight=1,
+            price=None,
+            capabilities=known().of("", preset, surface),
+        )
 
     def price(self, model: Model, target: Target, asked: str) -> Price | None:
         """The model's own price, else the list price of the target."""
@@ -116,43 +137,72 @@ class RouteTable:
         list_name = self._priced_as.get(target.provider)
         if list_name is None:
             return None
-        upstream = target.upstream_model(own_name(model, asked))
+        upstream = target.known_as(own_name(model, asked))
         return self._prices(
             (list_name, upstream), lambda: self._list_prices.price(list_name, upstream)
         )
 
     def _build(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
-        routes = [
-            self._route(model, target, account, asked, surface)
-            for target, account in self._candidates(model, surface)
-        ]
-        return tuple(sorted(routes, key=lambda route: (route.tier, -route.weight)))
-
-    def _candidates(self, model: Model, surface: Surface) -> Iterable[tuple[Target, Account]]:
-        if not any(surface in SURFACES_OF_KIND[kind] for kind in model.kinds):
-            return
+        routes: list[Route] = []
         for target in model.targets:
-            provider = self._providers.get(target.provider)
-            if provider is None or surface not in provider.surfaces or not target.weight:
-                continue
-            if target.surfaces and surface not in target.surfaces:
-                continue
-            for account in self.accounts_for(target):
-                if account.weight:
-                    yield target, account
+            if surface in self._offered(model, target):
+                routes += self._to(model, target, asked, surface)
+        return _ordered(routes)
 
-    def _route(
-        self, model: Model, target: Target, account: Account, asked: str, surface: Surface
-    ) -> Route:
-        return _on(
-            self._lines[account.name, surface],
-            account,
-            surface,
-            upstream_model=target.upstream_model(asked),
-            tier=target.tier,
-            weight=target.weight * account.weight,
-            price=self.price(model, target, asked),
+    def _convert(self, model: Model, asked: str, surface: Surface) -> tuple[Route, ...]:
+        routes: list[Route] = []
+        for target in model.targets:
+            best = best_surface(surface, self._offered(model, target))
+            if best is not None:
+                routes += self._to(model, target, asked, best)
+        if all(route.surface == surface for route in routes):
+            return self.routes(model, asked, surface)  # so that both share their memory
+        return _ordered(routes)
+
+    def _candidates(self, model: Model, surface: Surface) -> Iterable[Account]:
+        """The accounts that serve the model on a surface."""
+        for target in model.targets:
+            if surface in self._offered(model, target):
+                yield from self._open(target)
+
+    def _open(self, target: Target) -> Iterable[Account]:
+        return (account for account in self.accounts_for(target) if account.weight)
+
+    def _offered(self, model: Model, target: Target) -> tuple[Surface, ...]:
+        """The surfaces on which a target is open for the model, in its provider's order."""
+        provider = self._providers.get(target.provider)
+        if provider is None or not target.weight:
+            return ()
+        return tuple(
+            surface
+            for surface in provider.surfaces
+            if (not target.surfaces or surface in target.surfaces)
+            and any(surface in SURFACES_OF_KIND[kind] for kind in model.kinds)
         )
+
+    def _to(self, model: Model, target: Target, asked: str, surface: Surface) -> Iterator[Route]:
+        """The routes to a target, by each of its accounts."""
+        price = self.price(model, target, asked)
+        capabilities = self._capabilities(model, target, asked, surface)
+        for account in self._open(target):
+            yield _on(
+                self._lines[account.name, surface],
+                account,
+                surface,
+                upstream_model=target.upstream_model(asked),
+                tier=target.tier,
+                weight=target.weight * account.weight,
+                price=price,
+                capabilities=capabilities,
+            )
+
+    def _capabilities(
+        self, model: Model, target: Target, asked: str, surface: Surface
+    ) -> ModelCapabilities:
+        """What is known of the model there, then what is declared of it, then of the target."""
+        preset = self._providers[target.provider].preset
+        found = known().of(target.known_as(asked), preset, surface)
+        return found.overridden(model.declared, target.upstream)
 
     def _price_list(self, provider: Provider) -> str | None:
         """Which list prices a provider: the declared one, else the one its address belongs to."""
@@ -170,6 +220,7 @@ def _on(
     tier: int,
     weight: int,
     price: Price | None,
+    capabilities: ModelCapabilities,
 ) -> Route:
     return Route(
         provider=account.provider,
@@ -186,7 +237,12 @@ def _on(
         auth=line.auth,
         headers=line.headers,
         price=price,
+        capabilities=capabilities,
     )
+
+
+def _ordered(routes: Iterable[Route]) -> tuple[Route, ...]:
+    return tuple(sorted(routes, key=lambda route: (route.tier, -route.weight)))
 
 
 def own_name(model: Model, asked: str) -> str:

@@ -12,6 +12,7 @@ surface that it serves to a base path; the rest of the upstream path is the same
     gemini_embeddings  base + /models/{model}:embedContent, :batchEmbedContents
 """
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 Surface = Literal[
@@ -28,11 +29,44 @@ SURFACES: tuple[Surface, ...] = get_args(Surface)
 Kind = Literal["chat", "image", "embedding"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+CHAT_SURFACES: tuple[Surface, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
+
 SURFACES_OF_KIND: dict[Kind, tuple[Surface, ...]] = {
-    "chat": ("anthropic", "openai_chat", "openai_responses", "gemini"),
+    "chat": CHAT_SURFACES,
     "image": ("openai_images",),
     "embedding": ("openai_embeddings", "gemini_embeddings"),
 }
+
+# Where a request for a surface goes when a provider does not serve that surface, best first. The
+# order follows what survives the conversion. The Responses protocol carries ordered items,
+# encrypted reasoning and images in tool results; Messages carries most of that; generateContent
+# keeps signatures but not every id; Chat Completions can neither order text among tool calls nor
+# carry reasoning, so it is last, except from Chat itself.
+CONVERSION_ORDER: dict[Surface, tuple[Surface, ...]] = {
+    "anthropic": ("openai_responses", "gemini", "openai_chat"),
+    "openai_chat": ("openai_responses", "anthropic", "gemini"),
+    "openai_responses": ("anthropic", "gemini", "openai_chat"),
+    "gemini": ("openai_responses", "anthropic", "openai_chat"),
+}
+
+
+def best_surface(asked: Surface, offered: Sequence[Surface]) -> Surface | None:
+    """The surface on which a provider is asked what came in on another; None: on none.
+
+    `offered` stands in the provider's own order. A provider that names Chat Completions first is at
+    home there: it is a compatible vendor, whose other surfaces are emulations that lag behind,
+    ignore fields in silence or are still a beta. What such a surface would keep on paper is lost
+    behind it, unreported, so its home goes before the order above. (OpenAI's own preset names
+    Responses first.)
+    """
+    if asked in offered:
+        return asked
+    wanted = CONVERSION_ORDER.get(asked, ())
+    home = next((surface for surface in offered if surface in CHAT_SURFACES), None)
+    if home == "openai_chat" and home in wanted:
+        return home
+    return next((surface for surface in wanted if surface in offered), None)
+
 
 # The doors a group or a key may be limited to. Counting tokens belongs to the door it counts for:
 # count_tokens to messages, input_tokens to responses, countTokens to generate.

@@ -15,11 +15,55 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
+from catalog.capabilities import ModelCapabilities, Row, rows
 from tests.docs import reference
 from tests.docs.pages import Page, manual
 from tests.test_house import ROOT
+from translators.canonical.effort import BUDGETS, effort_of
 
 _PART = re.compile(r"<!-- generated: ([^>]+?) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+def efforts() -> str:
+    """The one table between efforts and budgets, read in both directions."""
+    found = []
+    least = 1
+    for effort, budget in BUDGETS.items():
+        assert (effort_of(least), effort_of(budget)) == (effort, effort)
+        last = effort is list(BUDGETS)[-1]
+        found.append(
+            (f"`{effort}`", f"{budget:,}", f"{least:,} {'and more' if last else f'to {budget:,}'}")
+        )
+        least = budget + 1
+    return reference.table(
+        ("effort", "as a budget, in tokens", "budgets that are read as it"), found
+    )
+
+
+def capabilities() -> str:
+    """Every row of catalog/capabilities.yaml."""
+    found = [
+        (title, *map(reference.codes, (row.names, row.presets, row.surfaces)), _said(row))
+        for title, row in rows().items()
+    ]
+    headings = ("row", "names", "presets", "surfaces", "what differs")
+    return reference.table(headings, found)
+
+
+def _said(row: Row) -> str:
+    """What a row says, in the order of the fields."""
+    one = row.capabilities
+    said = [name for name in ModelCapabilities.model_fields if name in one.model_fields_set]
+    return "; ".join(f"{name}: {_shown(getattr(one, name))}" for name in said)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(value) or "all"
+    return "its surface's" if value is None else f"{value}"
+
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "exchange diagram": reference.exchange_diagram,
@@ -28,6 +72,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "doors": reference.doors,
     "kinds of failure": reference.kinds_of_failure,
     "presets": reference.presets_table,
+    "capabilities": capabilities,
+    "efforts": efforts,
     "settings": reference.settings,
     "metrics": reference.metrics,
     **reference.error_parts(),
