@@ -40,6 +40,7 @@ class Peek:
     previous_id: str | None = None  # the stored answer that this request continues
     stored: bool = False  # the upstream will keep the answer
     unserved: str | None = None  # a field whose meaning this gateway cannot keep yet
+    answer_in: str | None = None  # the protocol whose format the answer should have
 
 
 class StreamDecoder(TypingProtocol):
@@ -100,6 +101,21 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a dialect's server remembers of its answers, where the gateway remembers in its place.
+
+    `kept` is a text that only these functions read: the whole conversation up to an answer.
+    """
+
+    expand: Callable[[bytes, bytes], bytes]  # request body, kept -> body with the whole history
+    keep: Callable[[bytes, bytes], bytes]  # request body (expanded), answer -> kept
+    show: Callable[[bytes], bytes]  # kept -> the stored answer
+    show_input: Callable[[bytes, str], bytes]  # kept, query -> the list of its input
+    show_deleted: Callable[[str], bytes]  # id -> what is said of an answer that was deleted
+    id_of: Callable[[ReplyContext], str]  # the id that an answer gets
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """One wire protocol. All functions are pure; decoders raise NotUnderstood and nothing else.
 
@@ -125,6 +141,8 @@ class Protocol:
     stream_encoder: Callable[[ReplyContext], StreamEncoder]
     tool_rules: ToolRules
     counting: Counting | None  # None: this dialect cannot count
+    state: State | None = None  # None: this dialect's server remembers nothing
+    no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
 
 
 @cache

@@ -1,6 +1,7 @@
 """A JSON answer to a request that asked for a stream: some upstreams answer it whole.
 
-The caller gets the bytes as they come; only the reading waits until they are all there.
+An observer's caller gets the bytes as they come, and only the reading waits until they are all
+there; a decoder's caller gets nothing before.
 """
 
 from collections.abc import Callable
@@ -8,8 +9,8 @@ from collections.abc import Callable
 from translators.canonical.stream import Ended, Generated, StreamEvent, Truncated
 from translators.protocol import NotUnderstood
 
-# Room for an answer with several images as base64. Beyond it the answer passes unread: that it
-# ended is known, what it used is not.
+# Room for an answer with several images as base64. Beyond it an answer that passes is not read: it
+# is known that it ended, not what it used. One that must be translated cannot be.
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -22,9 +23,11 @@ def is_json(content_type: str) -> bool:
 class WholeAnswerDecoder:
     """`feed` keeps, `close` reads: with the protocol's reader of whole answers."""
 
-    __slots__ = ("_parts", "_read", "_size")
+    __slots__ = ("_parts", "_passes", "_read", "_size")
 
-    def __init__(self, read: Callable[[bytes], list[StreamEvent]]) -> None:
+    def __init__(self, read: Callable[[bytes], list[StreamEvent]], *, passes: bool = True) -> None:
+        """`passes`: the bytes reach the client whether they are read or not."""
+        self._passes = passes
         self._read: Callable[[bytes], list[StreamEvent]] | None = read
         self._parts: list[bytes] = []
         self._size = 0
@@ -32,6 +35,8 @@ class WholeAnswerDecoder:
     def feed(self, data: bytes) -> list[StreamEvent]:
         self._size += len(data)
         if self._size > MOST_BYTES:
+            if not self._passes:
+                raise NotUnderstood(f"The upstream's answer is larger than {MOST_BYTES} bytes.")
             self._parts.clear()
         else:
             self._parts.append(data)

@@ -1,10 +1,14 @@
 """No bytes of the outside world make a decoder raise anything but NotUnderstood.
 
 Three kinds of bytes: noise, recordings that were damaged, and JSON that uses the protocols' own
-field names and words with values of every wrong type.
+field names and words with values of every wrong type. What a decoder understood of damaged input,
+every encoder can write.
 """
 
+import os
+import random
 import re
+import secrets
 from typing import Any
 
 import orjson
@@ -12,9 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.translators.replay import CONTENT_TYPES, folders
+from tests.translators.conformance.cases import cases
+from tests.translators.conformance.exchange import answering, heard, relayed
+from tests.translators.conformance.profiles import PROFILES
+from tests.translators.conformance.wire import ENDINGS
+from tests.translators.mutations import damaged_json, damaged_stream, pieces
+from tests.translators.replay import CONTENT_TYPES, folders, streams
 from translators.canonical.failure import Failure
-from translators.canonical.stream import Truncated
+from translators.canonical.stream import Ended, Failed, Truncated
+from translators.conversion import convert
+from translators.ordering import Grammar
 from translators.protocol import NotUnderstood, Protocol, discover
 
 PROTOCOLS = [discover()[name] for name in sorted(discover())]
@@ -145,3 +156,73 @@ def test_every_refusal_is_a_failure_that_can_be_told(
         assert orjson.loads(told.render_failure(failure, "req_1"))
         assert told.render_stream_failure(failure, "req_1").endswith(b"\n\n")
         assert all("\n" not in value for value in told.failure_headers(failure).values())
+
+
+# ---- whole translations of damaged inputs
+
+FEW, MANY = 2_000, 100_000
+REQUEST_CASES = [(case.protocol, case.body) for case in cases()]
+ANSWERS = [
+    (case.parent.name, (case / "response.json").read_bytes())
+    for case in folders()
+    if (case / "response.json").exists()
+]
+STREAMS = [(stream.folder.parent.name, stream.file, stream.data) for stream in streams()]
+
+
+def translate_request(rng: random.Random) -> None:
+    name, body = rng.choice(REQUEST_CASES)
+    source = discover()[name] if rng.random() < 0.9 else rng.choice(PROTOCOLS)
+    target = rng.choice(PROTOCOLS)
+    request = source.decode_request(damaged_json(rng, body))
+    profile = rng.choice(PROFILES[target.name])
+    convert(request, target, profile.model, profile.capabilities)
+
+
+def translate_answer(rng: random.Random) -> None:
+    name, body = rng.choice(ANSWERS)
+    source = discover()[name] if rng.random() < 0.9 else rng.choice(PROTOCOLS)
+    answering(source, rng.choice(PROTOCOLS)).whole(damaged_json(rng, body))
+
+
+def translate_stream(rng: random.Random) -> None:
+    """Whatever comes: the decoder's events are in order, and there is exactly one ending."""
+    name, file, data = rng.choice(STREAMS)
+    source = discover()[name] if rng.random() < 0.9 else rng.choice(PROTOCOLS)
+    client = rng.choice(PROTOCOLS)
+    damage = damaged_stream if file == "stream.sse" else damaged_json
+    came = pieces(rng, damage(rng, data))
+    told = list(relayed(source, client, CONTENT_TYPES[file], came))
+    said = [event for _, events in told for event in events]
+    assert sum(isinstance(event, Ended | Failed | Truncated) for event in said) == 1
+    assert ENDINGS[client.name](b"".join(sent for sent, _ in told)) != []
+    grammar = Grammar()
+    for event in heard(source, CONTENT_TYPES[file], came):
+        grammar.check(event)
+
+
+def fuzz(seed: int, inputs: int) -> None:
+    """Every input is made by the seed and its number alone, so that one of them can be replayed."""
+    kinds = (translate_request, translate_request, translate_answer, translate_stream)
+    for number in range(inputs):
+        rng = random.Random(f"{seed}/{number}")
+        try:
+            rng.choice(kinds)(rng)
+        except NotUnderstood as error:
+            assert str(error)
+        except Exception as error:
+            error.add_note(f"input {number} of FUZZ_SEED={seed}")
+            raise
+
+
+def test_damaged_inputs_are_translated_or_not_understood() -> None:
+    fuzz(seed=1, inputs=FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_very_many_damaged_inputs_are_translated_or_not_understood() -> None:
+    """`make fuzz`; the seed is told, and FUZZ_SEED replays it."""
+    seed = int(os.environ.get("FUZZ_SEED") or secrets.randbits(32))
+    print(f"FUZZ_SEED={seed}")
+    fuzz(seed, MANY)

@@ -37,6 +37,16 @@ def test_an_answer_over_the_limit_passes_unread(monkeypatch: pytest.MonkeyPatch)
     assert decoder.close() == [Generated(), Ended()]
 
 
+def test_an_answer_over_the_limit_that_must_be_translated_cannot_be_understood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whole, "MOST_BYTES", 8)
+    decoder = WholeAnswerDecoder(read, passes=False)
+    decoder.feed(b"12345}")
+    with pytest.raises(NotUnderstood, match="larger"):
+        decoder.feed(b"12345}")
+
+
 @pytest.mark.parametrize(
     ("content_type", "json"),
     [

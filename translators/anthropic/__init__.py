@@ -1,5 +1,6 @@
 """Anthropic Messages, with the counting of tokens."""
 
+from translators.anthropic.counting import COUNTING
 from translators.anthropic.failure import (
     decode_failure,
     failure_headers,
@@ -15,9 +16,10 @@ from translators.anthropic.request import (
     rename_model,
     request_path,
 )
+from translators.anthropic.request_encoding_tools import TOOL_RULES
 from translators.anthropic.response import decode_response, encode_response
 from translators.anthropic.stream import stream_decoder, stream_encoder
-from translators.protocol import Protocol, ToolRules
+from translators.protocol import Protocol
 
 PROTOCOL = Protocol(
     name="anthropic",
@@ -36,6 +38,6 @@ PROTOCOL = Protocol(
     encode_response=encode_response,
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
-    tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 64),
-    counting=None,
+    tool_rules=TOOL_RULES,
+    counting=COUNTING,
 )

@@ -1,11 +1,13 @@
-"""What the gateway reads of a Messages or count_tokens request, and the one thing it changes."""
+"""Requests: what the gateway reads of one that passes unchanged and the one thing it changes; where
+they are sent; and, by name, the two that translate."""
 
 from translators import edit
-from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded
-from translators.canonical.request import Request
+from translators.anthropic.request_decoding import decode_request
+from translators.anthropic.request_encoding import encode_request
 from translators.fields import read_request, wanted_count, wanted_flag, wanted_text
 from translators.protocol import Peek
+
+__all__ = ["decode_request", "encode_request", "peek", "rename_model", "request_path"]
 
 
 def peek(body: bytes) -> Peek:
@@ -23,13 +25,6 @@ def rename_model(body: bytes, model: str) -> bytes:
     return edit.replace_model(body, model)
 
 
-def decode_request(body: bytes) -> Request:
-    raise NotImplementedError
-
-
-def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
-    raise NotImplementedError
-
-
 def request_path(model: str, streamed: bool) -> str:
-    raise NotImplementedError
+    """The model and whether to stream stand in the body."""
+    return "/messages"

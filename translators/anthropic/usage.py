@@ -73,3 +73,49 @@ def _added(one: Usage, other: Usage) -> Usage:
             for a, b in zip(astuple(one), astuple(other), strict=True)
         )
     )
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """The `usage` object of a whole answer or of `message_start`: every figure that the SDKs read,
+    zero where nobody told it."""
+    return {
+        "input_tokens": usage.input_tokens or 0,
+        "cache_creation_input_tokens": _written(usage),
+        "cache_read_input_tokens": usage.cache_read_tokens or 0,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m_tokens or 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens or 0,
+        },
+        **_write_output(usage),
+        "service_tier": "standard",
+    }
+
+
+def write_delta_usage(usage: Usage) -> dict[str, Any]:
+    """The `usage` object of `message_delta`. Where the input was not told, it says nothing of it,
+    so that the figure of `message_start` stays."""
+    figures: dict[str, Any] = {}
+    if usage.total_input_tokens is not None:
+        figures = {
+            "input_tokens": usage.input_tokens or 0,
+            "cache_creation_input_tokens": _written(usage),
+            "cache_read_input_tokens": usage.cache_read_tokens or 0,
+        }
+    return figures | _write_output(usage)
+
+
+def _write_output(usage: Usage) -> dict[str, Any]:
+    figures: dict[str, Any] = {"output_tokens": usage.total_output_tokens or 0}
+    if usage.reasoning_tokens is not None:
+        figures["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    if usage.web_searches is not None:
+        searches = {"web_search_requests": usage.web_searches, "web_fetch_requests": 0}
+        figures["server_tool_use"] = searches
+    return figures
+
+
+def _written(usage: Usage) -> int:
+    return (usage.cache_write_5m_tokens or 0) + (usage.cache_write_1h_tokens or 0)

@@ -1,4 +1,4 @@
-"""The words of the Messages API and their neutral meanings: stop reasons, error types.
+"""The words of the Messages API and their neutral meanings.
 
 What Anthropic writes is declared once and read back by inverting it; words that are only read (of
 betas, of other implementers of this dialect) are listed apart and never written.
@@ -6,8 +6,10 @@ Sources: anthropic 2.11 (types.StopReason, types.beta.BetaStopReason, types.shar
 API's guides "Errors" and "Handling stop reasons".
 """
 
+from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.request import ToolMode
 
 # What each neutral reason is called in `stop_reason`.
 SPOKEN_FINISH: dict[Reason, str] = {
@@ -97,3 +99,49 @@ RETRYABLE: frozenset[Kind] = frozenset(
         Kind.OVERLOADED,
     }
 )
+
+# How much effort, in `output_config.effort`. The least neutral one has no word of its own.
+SPOKEN_EFFORTS: dict[Effort, str] = {
+    Effort.LOW: "low",
+    Effort.MEDIUM: "medium",
+    Effort.HIGH: "high",
+    Effort.XHIGH: "xhigh",
+    Effort.MAX: "max",
+}
+HEARD_EFFORTS: dict[str, Effort] = {word: effort for effort, word in SPOKEN_EFFORTS.items()}
+
+# `tool_choice.type`, where no tool is named.
+SPOKEN_MODES: dict[ToolMode, str] = {
+    ToolMode.AUTO: "auto",
+    ToolMode.REQUIRED: "any",
+    ToolMode.NONE: "none",
+}
+HEARD_MODES: dict[str, ToolMode] = {word: mode for mode, word in SPOKEN_MODES.items()}
+
+# `service_tier`. The API's own default is to use what capacity the account has.
+SPOKEN_TIERS: dict[str, str] = {"auto": "auto", "default": "standard_only"}
+HEARD_TIERS: dict[str, str] = {word: tier for tier, word in SPOKEN_TIERS.items()}
+
+# `thinking.display`, and what it says of the summary.
+HEARD_DISPLAYS: dict[str, str] = {"summarized": "auto", "omitted": "none", "updates": "concise"}
+SPOKEN_DISPLAYS: dict[str, str] = {
+    "auto": "summarized",
+    "concise": "summarized",
+    "detailed": "summarized",
+    "none": "omitted",
+}
+
+# Why a search failed. A code of another dialect is `unavailable`.
+SEARCH_ERRORS: frozenset[str] = frozenset(
+    {
+        "invalid_tool_input",
+        "unavailable",
+        "max_uses_exceeded",
+        "too_many_requests",
+        "query_too_long",
+        "request_too_large",
+    }
+)
+
+# What the API takes as a picture.
+IMAGE_TYPES: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})

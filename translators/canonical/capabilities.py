@@ -47,6 +47,7 @@ class Capabilities:
     legacy_max_tokens: bool = False  # knows only the older name of the output cap
     developer_role: bool = True  # false: the operator's voice is `system`
     cache_hints: bool = True  # takes a cache key and the like
+    freeform_tools: bool = True  # tools that take free text, where the dialect has them
 
 
 DEFAULT_CAPABILITIES = Capabilities()

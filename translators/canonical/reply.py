@@ -20,3 +20,4 @@ class ReplyContext:
     show_reasoning: bool = True  # in dialects that have no official field for it
     sse: bool = True  # else a JSON array, where the dialect has one
     echo: Mapping[str, Any] = field(default_factory=dict)
+    previous_id: str | None = None  # the stored answer that this one continues

@@ -7,16 +7,21 @@ converted by the same code.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from translators.canonical.failure import Failure
 from translators.canonical.finish import Finish
 from translators.canonical.parts import (
     Citation,
+    Media,
+    Opaque,
     Part,
     Reasoning,
     Refusal,
+    SearchCall,
     Text,
     ToolCall,
+    ToolResult,
 )
 from translators.canonical.sealed import Sealed
 from translators.canonical.stream import (
@@ -24,6 +29,7 @@ from translators.canonical.stream import (
     Ended,
     Failed,
     Finished,
+    Generated,
     Metered,
     PartBegun,
     PartCited,
@@ -32,6 +38,7 @@ from translators.canonical.stream import (
     PartWhole,
     Streamed,
     StreamEvent,
+    Truncated,
 )
 from translators.canonical.usage import Usage
 
@@ -79,9 +86,11 @@ def _unfold_part(key: int, part: Part) -> Iterator[StreamEvent]:
             text, sealed, citations = part.arguments, part.sealed, ()
         case Refusal():
             head, text, sealed, citations = Refusal(""), part.text, None, ()
-        case _:
+        case Media() | ToolResult() | SearchCall() | Opaque():
             yield PartWhole(key, part)
             return
+        case _:
+            assert_never(part)
     yield PartBegun(key, head)
     if text:
         yield PartDelta(key, text)
@@ -123,7 +132,9 @@ class Fold:
                 case _:
                     self._take_state(event)
 
-    def _take_state(self, event: StreamEvent) -> None:
+    def _take_state(
+        self, event: Metered | Finished | Failed | Generated | Ended | Truncated
+    ) -> None:
         match event:
             case Metered():
                 self._usage = self._usage.merged(event.usage) if self._usage else event.usage
@@ -131,8 +142,10 @@ class Fold:
                 self._finish = event.finish
             case Failed():
                 self._failure = event.failure
-            case _:
+            case Generated() | Ended() | Truncated():
                 pass
+            case _:
+                assert_never(event)
 
     def response(self) -> Response:
         """What the events so far amount to."""

@@ -1,5 +1,6 @@
 """Gemini generateContent, with the counting of tokens and embeddings."""
 
+from translators.gemini.counting import COUNTING
 from translators.gemini.failure import (
     decode_failure,
     failure_headers,
@@ -17,6 +18,7 @@ from translators.gemini.request import (
 )
 from translators.gemini.response import decode_response, encode_response
 from translators.gemini.stream import stream_decoder, stream_encoder
+from translators.gemini.vocabulary import SENTINEL
 from translators.protocol import Protocol, ToolRules
 
 PROTOCOL = Protocol(
@@ -36,6 +38,8 @@ PROTOCOL = Protocol(
     encode_response=encode_response,
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
-    tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 64),
-    counting=None,
+    # The API takes dots, colons and 128 characters in a name by now; older models take these.
+    tool_rules=ToolRules(r"[a-zA-Z_][a-zA-Z0-9_-]*", 64, r"[a-zA-Z0-9_-]+", 64),
+    counting=COUNTING,
+    no_seal=SENTINEL,
 )

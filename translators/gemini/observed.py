@@ -59,7 +59,7 @@ class Answer:
         if chunk.get("error"):
             self._fail(chunk, events)
             return
-        if not self._begun and (begun := _begun_of(chunk)) is not None:
+        if not self._begun and (begun := begun_of(chunk)) is not None:
             self._begun = True
             events.append(begun)
         candidates = chunk.get("candidates")
@@ -141,7 +141,7 @@ def observe_response(body: bytes) -> list[StreamEvent]:
     return events
 
 
-def _begun_of(chunk: Mapping[str, Any]) -> Begun | None:
+def begun_of(chunk: Mapping[str, Any]) -> Begun | None:
     begun = Begun(
         text(chunk.get("responseId") or chunk.get("response_id")),
         text(chunk.get("modelVersion") or chunk.get("model_version")),

@@ -8,11 +8,12 @@ bodies name the model again, and the API refuses a name that differs from the pa
 """
 
 from translators import edit
-from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded
-from translators.canonical.request import Request
 from translators.fields import read_request, wanted_count
+from translators.gemini.request_decoding import decode_request
+from translators.gemini.request_encoding import encode_request, request_path
 from translators.protocol import NotUnderstood, Peek
+
+__all__ = ["decode_request", "encode_request", "peek", "rename_model", "request_path"]
 
 _PREFIX = "models/"
 
@@ -52,15 +53,3 @@ def rename_model(body: bytes, model: str) -> bytes:
 
 def _has(body: bytes, name: str) -> bool:
     return bool(edit.values_of(body, name))
-
-
-def decode_request(body: bytes) -> Request:
-    raise NotImplementedError
-
-
-def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
-    raise NotImplementedError
-
-
-def request_path(model: str, streamed: bool) -> str:
-    raise NotImplementedError

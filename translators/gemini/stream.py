@@ -1,12 +1,6 @@
 """Streams, read and written."""
 
-from translators.canonical.reply import ReplyContext
-from translators.protocol import StreamDecoder, StreamEncoder
+from translators.gemini.stream_decoding import stream_decoder
+from translators.gemini.stream_encoding import stream_encoder
 
-
-def stream_decoder(content_type: str, issuer: str) -> StreamDecoder:
-    raise NotImplementedError
-
-
-def stream_encoder(context: ReplyContext) -> StreamEncoder:
-    raise NotImplementedError
+__all__ = ["stream_decoder", "stream_encoder"]

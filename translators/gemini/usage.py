@@ -47,6 +47,31 @@ def read_usage(wire: Mapping[str, Any], searches: int | None) -> Usage | None:
     return usage if usage != _NOTHING else None
 
 
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """A `usageMetadata` object. What is zero is left out, except the prompt's and the answer's."""
+    images = usage.image_output_tokens
+    output = usage.output_tokens
+    if images is not None:
+        output = (output or 0) + images
+    prompt = usage.total_input_tokens
+    wire: dict[str, Any] = {}
+    for name, figure, zero in (
+        ("promptTokenCount", prompt, True),
+        ("candidatesTokenCount", output, True),
+        ("totalTokenCount", (prompt or 0) + (usage.total_output_tokens or 0), True),
+        ("cachedContentTokenCount", usage.cache_read_tokens, False),
+        ("thoughtsTokenCount", usage.reasoning_tokens, False),
+    ):
+        if figure is not None and (figure or zero):
+            wire[name] = figure
+    if images:
+        wire["candidatesTokensDetails"] = [
+            {"modality": "TEXT", "tokenCount": usage.output_tokens or 0},
+            {"modality": "IMAGE", "tokenCount": images},
+        ]
+    return wire
+
+
 def searches_in(candidate: Mapping[str, Any]) -> int | None:
     """How many searches a candidate's grounding lists; None when it was not grounded."""
     grounding = inner(candidate.get("groundingMetadata") or candidate.get("grounding_metadata"))

@@ -6,8 +6,12 @@ Sources: google-genai 3.4 (types.FinishReason, types.BlockedReason), google.rpc.
 mapping to HTTP, the Gemini API's troubleshooting guide.
 """
 
+import base64
+
+from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.request import Role, ToolMode
 
 # What each neutral reason is called in `finishReason`.
 SPOKEN_FINISH: dict[Reason, str] = {
@@ -17,7 +21,7 @@ SPOKEN_FINISH: dict[Reason, str] = {
     Reason.CONTEXT_EXCEEDED: "MAX_TOKENS",
     Reason.TOOL_CALLS: "STOP",
     Reason.REFUSAL: "SAFETY",
-    Reason.PAUSE: "CONTINUATION",
+    Reason.PAUSE: "STOP",
     Reason.ERROR: "MALFORMED_RESPONSE",
     Reason.OTHER: "OTHER",
 }
@@ -39,6 +43,7 @@ FOREIGN_FINISH: dict[str, Reason] = {
     "UNEXPECTED_TOOL_CALL": Reason.ERROR,
     "TOO_MANY_TOOL_CALLS": Reason.ERROR,
     "MISSING_THOUGHT_SIGNATURE": Reason.ERROR,
+    "CONTINUATION": Reason.PAUSE,  # said only beside a token to go on with, which we have not
     "IMAGE_OTHER": Reason.OTHER,
     "NO_IMAGE": Reason.OTHER,
 }
@@ -46,6 +51,19 @@ FOREIGN_FINISH: dict[str, Reason] = {
 # The zero of the enumeration, which some upstreams write out: the model has not stopped yet.
 UNFINISHED = "FINISH_REASON_UNSPECIFIED"
 UNBLOCKED = frozenset({"BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
+
+# What `promptFeedback.blockReason` may say.
+BLOCKED = frozenset(
+    {
+        "SAFETY",
+        "OTHER",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "IMAGE_SAFETY",
+        "MODEL_ARMOR",
+        "JAILBREAK",
+    }
+)
 
 
 def _inverted() -> dict[str, Reason]:
@@ -123,3 +141,50 @@ ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 REQUEST_INFO = "type.googleapis.com/google.rpc.RequestInfo"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+
+# Who speaks. `function` is the older name of the one who gives the results of functions.
+SPOKEN_ROLES: dict[Role, str] = {Role.USER: "user", Role.ASSISTANT: "model"}
+HEARD_ROLES: dict[str, Role] = {word: role for role, word in SPOKEN_ROLES.items()} | {
+    "": Role.USER,
+    "function": Role.USER,
+}
+
+# `functionCallingConfig.mode`. VALIDATED is AUTO whose calls are held to their schemas.
+SPOKEN_MODES: dict[ToolMode, str] = {
+    ToolMode.AUTO: "AUTO",
+    ToolMode.REQUIRED: "ANY",
+    ToolMode.NONE: "NONE",
+}
+HEARD_MODES: dict[str, ToolMode] = {word: mode for mode, word in SPOKEN_MODES.items()} | {
+    "VALIDATED": ToolMode.AUTO
+}
+
+# `thinkingConfig.thinkingLevel`. Gemini has no word above XHIGH.
+SPOKEN_LEVELS: dict[Effort, str] = {
+    Effort.MINIMAL: "MINIMAL",
+    Effort.LOW: "LOW",
+    Effort.MEDIUM: "MEDIUM",
+    Effort.HIGH: "HIGH",
+    Effort.XHIGH: "XHIGH",
+}
+HEARD_LEVELS: dict[str, Effort] = {word: effort for effort, word in SPOKEN_LEVELS.items()}
+
+# `serviceTier` in neutral words.
+HEARD_TIERS: dict[str, str] = {"STANDARD": "default", "FLEX": "flex", "PRIORITY": "priority"}
+SPOKEN_TIERS: dict[str, str] = {tier: word.lower() for word, tier in HEARD_TIERS.items()}
+
+# How closely media are looked at: neutral words of `Media.detail`.
+HEARD_RESOLUTIONS: dict[str, str] = {
+    "MEDIA_RESOLUTION_LOW": "low",
+    "MEDIA_RESOLUTION_MEDIUM": "auto",
+    "MEDIA_RESOLUTION_HIGH": "high",
+    "MEDIA_RESOLUTION_ULTRA_HIGH": "original",
+}
+
+# What clients write where a signature is demanded that they have not. `thoughtSignature` is a bytes
+# field: we write the word in base64, clients write it either way.
+_NO_SIGNATURES = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+SENTINEL = base64.b64encode(_NO_SIGNATURES[0].encode()).decode()
+SENTINELS: frozenset[str] = frozenset(_NO_SIGNATURES) | {
+    base64.b64encode(word.encode()).decode().rstrip("=") for word in _NO_SIGNATURES
+}

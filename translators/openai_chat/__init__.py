@@ -36,6 +36,6 @@ PROTOCOL = Protocol(
     encode_response=encode_response,
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
-    tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 64),
+    tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 40, freeform=True),
     counting=None,
 )

@@ -107,7 +107,7 @@ class ChatStreamDecoder:
             for choice in choices:
                 if isinstance(choice, dict):
                     self._read_choice(choice, events)
-        usage = chunk.get("usage") or _usage_of_groq(chunk)
+        usage = chunk.get("usage") or usage_of_groq(chunk)
         if usage and usage != self._usage:
             self._usage = usage
             if (read := read_usage(usage)) is not None:
@@ -148,7 +148,7 @@ class ChatStreamDecoder:
             events.append(Failed(failure_inside(error)))
 
 
-def _usage_of_groq(chunk: dict[str, Any]) -> object:
+def usage_of_groq(chunk: dict[str, Any]) -> object:
     """Groq sends usage unasked, in a field of its own."""
     own = chunk.get("x_groq")
     return own.get("usage") if isinstance(own, dict) else None

@@ -1,10 +1,13 @@
-"""What the gateway reads of a Chat Completions or embeddings request, and what it may change."""
+"""Requests: what the gateway reads of one that passes unchanged, and both ways of translating one.
+
+request_decoding reads (with request_turns, request_parts, request_tools and request_fields),
+request_encoding writes (with request_messages, request_content, request_toolbox, strict_schema).
+"""
 
 from translators import edit
-from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded
-from translators.canonical.request import Request
 from translators.fields import inner, read_request, wanted_count, wanted_flag, wanted_text
+from translators.openai_chat.request_decoding import decode_request
+from translators.openai_chat.request_encoding import encode_request
 from translators.protocol import Peek
 
 
@@ -18,6 +21,7 @@ def peek(body: bytes) -> Peek:
         model=wanted_text(request, "model"),
         stream=wanted_flag(request, "stream"),
         max_output_tokens=newer if newer is not None else older,
+        answer_in="anthropic" if request.get("style") == "claude" else None,
     )
 
 
@@ -34,13 +38,16 @@ def rename_model(body: bytes, model: str) -> bytes:
     return edit.replace_model(body, model)
 
 
-def decode_request(body: bytes) -> Request:
-    raise NotImplementedError
-
-
-def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
-    raise NotImplementedError
-
-
 def request_path(model: str, streamed: bool) -> str:
-    raise NotImplementedError
+    """The path after the version; the body names the model and says whether to stream."""
+    return "/chat/completions"
+
+
+__all__ = [
+    "decode_request",
+    "encode_request",
+    "peek",
+    "rename_model",
+    "request_path",
+    "wants_usage",
+]

@@ -1,13 +1,7 @@
-"""Whole answers, read and written."""
+"""Whole answers, read and written: response_decoding and response_encoding, with response_parts for
+what streams share."""
 
-from translators.canonical.loss import Encoded
-from translators.canonical.reply import ReplyContext
-from translators.canonical.response import Response
+from translators.openai_chat.response_decoding import decode_response
+from translators.openai_chat.response_encoding import encode_response
 
-
-def decode_response(body: bytes, issuer: str) -> Response:
-    raise NotImplementedError
-
-
-def encode_response(response: Response, context: ReplyContext) -> Encoded:
-    raise NotImplementedError
+__all__ = ["decode_response", "encode_response"]

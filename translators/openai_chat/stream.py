@@ -1,12 +1,6 @@
-"""Streams, read and written."""
+"""Streams, read and written: stream_decoding (with stream_calls) and stream_encoding."""
 
-from translators.canonical.reply import ReplyContext
-from translators.protocol import StreamDecoder, StreamEncoder
+from translators.openai_chat.stream_decoding import stream_decoder
+from translators.openai_chat.stream_encoding import stream_encoder
 
-
-def stream_decoder(content_type: str, issuer: str) -> StreamDecoder:
-    raise NotImplementedError
-
-
-def stream_encoder(context: ReplyContext) -> StreamEncoder:
-    raise NotImplementedError
+__all__ = ["stream_decoder", "stream_encoder"]

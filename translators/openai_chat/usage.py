@@ -1,4 +1,4 @@
-"""Token usage of Chat Completions and embeddings, taken apart into disjoint buckets.
+"""Token usage of Chat Completions and embeddings, in disjoint buckets and put together again.
 
 On the wire `prompt_tokens` INCLUDES the tokens read from and written to the cache, and
 `completion_tokens` INCLUDES reasoning. Inside, each token is in one bucket, so both are subtracted,
@@ -10,6 +10,7 @@ references.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from translators.canonical.usage import Usage
 from translators.fields import count, inner
@@ -72,3 +73,32 @@ def read_usage(usage: object) -> Usage | None:
         image_output_tokens=images,
     )
     return found if found != Usage() else None
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """The buckets as a `usage` object: the inverse of `read_usage`, for answers and streams.
+
+    OpenAI's own server always names cached and reasoning tokens, so they are 0 where nobody told;
+    what it names only where it has it is left out then.
+    """
+    prompt = usage.total_input_tokens or 0
+    written = usage.total_output_tokens or 0
+    prompt_details = {"cached_tokens": usage.cache_read_tokens or 0, "audio_tokens": 0}
+    stored = (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens)
+    if any(figure is not None for figure in stored):
+        prompt_details["cache_write_tokens"] = sum(figure or 0 for figure in stored)
+    output_details = {
+        "reasoning_tokens": usage.reasoning_tokens or 0,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    }
+    if usage.image_output_tokens:
+        output_details["image_tokens"] = usage.image_output_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+        "prompt_tokens_details": prompt_details,
+        "completion_tokens_details": output_details,
+    }

@@ -9,8 +9,12 @@ guide, and the API references of DeepSeek, Mistral, Z.ai, vLLM and OpenRouter fo
 
 from dataclasses import dataclass
 
+from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.request import Role, ToolMode
+
+NAME = "openai_chat"  # this dialect's own, as an issuer of files and opaque parts
 
 # What each neutral reason is called in `finish_reason`.
 SPOKEN_FINISH: dict[Reason, str] = {
@@ -137,3 +141,44 @@ RETRYABLE: frozenset[Kind] = frozenset(
         Kind.OVERLOADED,
     }
 )
+
+# ---------------------------------------------------------------------------- words of requests
+
+ROLES: dict[str, Role] = {
+    "system": Role.SYSTEM,
+    "developer": Role.SYSTEM,
+    "user": Role.USER,
+    "assistant": Role.ASSISTANT,
+    "tool": Role.USER,
+    "function": Role.USER,  # deprecated: the result of a `function_call`
+}
+
+EFFORT_OFF = "none"
+EFFORTS_BY_WORD: dict[str, Effort | None] = {EFFORT_OFF: None} | {e.value: e for e in Effort}
+
+# `scale` is a contract with OpenAI and `fast` a model's own speed; nobody else has either.
+TIERS: dict[str, str | None] = {
+    "auto": "auto",
+    "default": "default",
+    "flex": "flex",
+    "priority": "priority",
+    "scale": None,
+    "fast": None,
+}
+SPOKEN_TIERS: dict[str, str] = {neutral: word for word, neutral in TIERS.items() if neutral}
+
+VERBOSITIES: dict[str, str] = {word: word for word in ("low", "medium", "high")}
+DETAILS: dict[str, str] = {word: word for word in ("auto", "low", "high", "original")}
+CONTEXT_SIZES: dict[str, str] = {word: word for word in ("low", "medium", "high")}
+
+# Formats of `input_audio`: what OpenAI takes, and the media types that mean it.
+SPOKEN_AUDIO: dict[str, str] = {"audio/wav": "wav", "audio/mpeg": "mp3"}
+HEARD_AUDIO: dict[str, str] = {word: media_type for media_type, word in SPOKEN_AUDIO.items()}
+
+TOOL_MODES: dict[str, ToolMode] = {
+    "auto": ToolMode.AUTO,
+    "required": ToolMode.REQUIRED,
+    "none": ToolMode.NONE,
+}
+SPOKEN_TOOL_MODES: dict[ToolMode, str] = {mode: word for word, mode in TOOL_MODES.items()}
+HEARD_TOOL_MODES: dict[str, ToolMode] = TOOL_MODES | {"any": ToolMode.REQUIRED}  # Mistral

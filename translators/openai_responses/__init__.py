@@ -1,5 +1,7 @@
 """OpenAI Responses: its Images API shares the dialect (fields, usage, errors, typed events)."""
 
+from translators.openai_responses.builtin import TOOLS as BUILT_IN
+from translators.openai_responses.counting import COUNTING
 from translators.openai_responses.failure import (
     decode_failure,
     failure_headers,
@@ -16,6 +18,7 @@ from translators.openai_responses.request import (
     request_path,
 )
 from translators.openai_responses.response import decode_response, encode_response
+from translators.openai_responses.state import STATE
 from translators.openai_responses.stream import stream_decoder, stream_encoder
 from translators.protocol import Protocol, ToolRules
 
@@ -36,6 +39,15 @@ PROTOCOL = Protocol(
     encode_response=encode_response,
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
-    tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 64),
-    counting=None,
+    tool_rules=ToolRules(
+        r"[a-zA-Z0-9_-]+",
+        64,
+        r"[a-zA-Z0-9_-]+",
+        64,
+        freeform=True,
+        namespaces=True,
+        origins=tuple(BUILT_IN),
+    ),
+    counting=COUNTING,
+    state=STATE,
 )

@@ -13,8 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from translators import text_json
 from translators.canonical.failure import Failure, Kind
 from translators.openai_chat import failure as common
 from translators.openai_chat.failure import error_object, failure_headers, render_failure
@@ -30,19 +29,30 @@ def decode_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
 
 def render_stream_failure(failure: Failure, request_id: str) -> bytes:
     """The two events that end a failed stream; numbered from 0, its position is not known here."""
+    return failed_events(failure, 0, _failed_response(request_id))
+
+
+def failed_events(failure: Failure, number: int, response: dict[str, Any]) -> bytes:
+    """The same for a stream whose next sequence_number and response object are known."""
     error = error_object(failure) | {"message": _with_wait(failure)}
     flat = {name: error[name] for name in ("code", "message", "param")}
-    said = {"type": "error", "sequence_number": 0, **flat, "error": error}
+    said = {"type": "error", "sequence_number": number, **flat, "error": error}
     failed = {
         "type": "response.failed",
-        "sequence_number": 1,
-        "response": _failed_response(error, request_id),
+        "sequence_number": number + 1,
+        "response": response | {"status": "failed", "error": response_error(failure)},
     }
-    return _event("error", said) + _event("response.failed", failed)
+    return sse_event("error", said) + sse_event("response.failed", failed)
 
 
-def _event(name: str, data: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
+def response_error(failure: Failure) -> dict[str, str | None]:
+    """`error` of a failed response."""
+    code = error_object(failure)["code"] or "server_error"
+    return {"code": code, "message": _with_wait(failure)}
+
+
+def sse_event(name: str, data: dict[str, Any]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + text_json.dumps(data) + b"\n\n"
 
 
 def _with_wait(failure: Failure) -> str:
@@ -55,14 +65,14 @@ def _with_wait(failure: Failure) -> str:
     return f"{failure.message} Please try again in {math.ceil(wait_s)}s."
 
 
-def _failed_response(error: dict[str, str | None], request_id: str) -> dict[str, Any]:
+def _failed_response(request_id: str) -> dict[str, Any]:
     """The smallest response object that the SDKs accept."""
     return {
         "id": request_id,
         "object": "response",
         "created_at": 0,
         "status": "failed",
-        "error": {"code": error["code"] or "server_error", "message": error["message"]},
+        "error": None,
         "incomplete_details": None,
         "model": "",
         "output": [],

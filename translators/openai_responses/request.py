@@ -1,4 +1,6 @@
-"""What the gateway reads of a Responses or Images request, and the one thing it may change.
+"""Requests: read whole (request_decoding.py) and written (request_encoding.py).
+
+Here stands what the gateway reads of one that passes unchanged, and the one thing it may change.
 
 Image edits come as multipart forms instead, and only the request's own content-type says how to
 read them: that is translators.edit.multipart_field.
@@ -8,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from translators import edit
-from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded
-from translators.canonical.request import Request
 from translators.fields import read_request, wanted_count, wanted_flag, wanted_text
+from translators.openai_responses.request_decoding import decode_request
+from translators.openai_responses.request_encoding import encode_request
 from translators.protocol import Peek
+
+__all__ = ["decode_request", "encode_request", "peek", "rename_model", "request_path"]
 
 
 def peek(body: bytes) -> Peek:
@@ -47,13 +50,6 @@ def rename_model(body: bytes, model: str) -> bytes:
     return edit.replace_model(body, model)
 
 
-def decode_request(body: bytes) -> Request:
-    raise NotImplementedError
-
-
-def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
-    raise NotImplementedError
-
-
 def request_path(model: str, streamed: bool) -> str:
-    raise NotImplementedError
+    """One path for every model, streamed or not: the body says both."""
+    return "/responses"

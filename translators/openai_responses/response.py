@@ -1,13 +1,6 @@
-"""Whole answers, read and written."""
+"""Whole answers, read (response_decoding.py) and written (response_encoding.py)."""
 
-from translators.canonical.loss import Encoded
-from translators.canonical.reply import ReplyContext
-from translators.canonical.response import Response
+from translators.openai_responses.response_decoding import decode_response
+from translators.openai_responses.response_encoding import encode_response
 
-
-def decode_response(body: bytes, issuer: str) -> Response:
-    raise NotImplementedError
-
-
-def encode_response(response: Response, context: ReplyContext) -> Encoded:
-    raise NotImplementedError
+__all__ = ["decode_response", "encode_response"]

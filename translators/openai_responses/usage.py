@@ -98,3 +98,46 @@ def _sum(one: int | None, other: int | None) -> int | None:
 
 def _unless_empty(usage: Usage) -> Usage | None:
     return usage if usage != Usage() else None
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """The `usage` of a response: what is disjoint inside is inclusive here."""
+    written = (usage.cache_write_5m_tokens or 0) + (usage.cache_write_1h_tokens or 0)
+    details: dict[str, Any] = {
+        "cached_tokens": usage.cache_read_tokens or 0,
+        "cache_write_tokens": written,
+    }
+    if usage.cache_write_1h_tokens is not None:
+        details["cache_write_tokens_details"] = {
+            "ttl_12h_tokens": usage.cache_write_1h_tokens,
+            "ttl_30m_tokens": usage.cache_write_5m_tokens or 0,
+        }
+    given = usage.total_input_tokens or 0
+    made = (usage.output_tokens or 0) + (usage.reasoning_tokens or 0)
+    return {
+        "input_tokens": given,
+        "input_tokens_details": details,
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": given + made,
+    }
+
+
+def tool_usage_object(usage: Usage) -> dict[str, Any] | None:
+    """`tool_usage`, where the tokens of images and the searches stand apart; None without any."""
+    if usage.web_searches is None and not usage.image_output_tokens:
+        return None
+    drawn = usage.image_output_tokens or 0
+    return {
+        "image_gen": {
+            "input_tokens": 0,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+            "output_tokens": drawn,
+            "output_tokens_details": {"image_tokens": drawn, "text_tokens": 0},
+            "total_tokens": drawn,
+        },
+        "web_search": {"num_requests": usage.web_searches or 0},
+    }

@@ -8,7 +8,63 @@ ResponseStreamEvent) and types.image_{gen,edit}_*_event.
 
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.request import Role
 from translators.openai_chat.vocabulary import HEARD_ERRORS as COMMON_ERRORS
+
+# The protocol's own name: the issuer of what only this dialect can read.
+NAME = "openai_responses"
+
+# Where an opaque part is the content of a message and no item: the beginning of its type.
+CONTENT = "content."
+
+# Files of these issuers are the same account's files: both dialects are one vendor's.
+FILE_ISSUERS: frozenset[str] = frozenset({NAME, "openai_chat"})
+
+# Tools that the provider runs and that no other dialect knows.
+HOSTED_TOOLS: frozenset[str] = frozenset(
+    {
+        "file_search",
+        "computer",
+        "computer_use",
+        "computer_use_preview",
+        "code_interpreter",
+        "image_generation",
+        "mcp",
+        "programmatic_tool_calling",
+        "shell",
+        "tool_search",
+    }
+)
+
+# The spellings of the web search tool; other dialects' names begin alike and are none of these.
+WEB_SEARCH_TYPES: frozenset[str] = frozenset(
+    {
+        "web_search",
+        "web_search_2025_08_26",
+        "web_search_preview",
+        "web_search_preview_2025_03_11",
+    }
+)
+
+# Roles of messages. Both words for the operator's voice are read; which one is written depends on
+# the model (Capabilities.developer_role).
+ROLES: dict[str, Role] = {
+    "user": Role.USER,
+    "assistant": Role.ASSISTANT,
+    "developer": Role.SYSTEM,
+    "system": Role.SYSTEM,
+}
+
+# Service tiers: the neutral words are these, and one has a second name.
+SPOKEN_TIERS: dict[str, str] = {
+    "auto": "auto",
+    "default": "default",
+    "flex": "flex",
+    "priority": "priority",
+}
+HEARD_TIERS: dict[str, str] = {word: tier for tier, word in SPOKEN_TIERS.items()} | {
+    "fast": "priority"
+}
 
 # How each neutral reason is said: (status, incomplete_details.reason).
 SPOKEN_FINISH: dict[Reason, tuple[str, str | None]] = {
