@@ -11,6 +11,8 @@ import orjson
 
 EVENTS = 53  # of one stream, the terminal marker included
 MODEL = "bench-model"
+CLAUDE_MODEL = "bench-claude-model"  # served by Anthropic's protocol alone
+CHAT_MODEL = "bench-chat-model"  # served by Chat Completions alone
 IDLE_MODEL = "bench-idle-model"  # its streams stop after the first words, until the client goes
 _WORDS = "The floor is what remains when a processor decides nothing at all, and still must speak. "
 _HISTORY = [
@@ -82,9 +84,31 @@ ANTHROPIC_STREAM = Work(
 )
 CHAT_IDLE = replace(CHAT_STREAM, name="chat_idle", body=_chat_question(True, IDLE_MODEL))
 
-# Requests in one dialect to an upstream of another come with the translating release; they are
-# rows of this same table: a Work here, and an upstream answer of the other dialect below.
-WORKS = (CHAT_PLAIN, CHAT_STREAM, ANTHROPIC_PLAIN, ANTHROPIC_STREAM)
+# The same questions to a model that is served by the other protocol. The floor sends them where the
+# path says, to the same canned upstream.
+CHAT_TO_CLAUDE_PLAIN = replace(
+    CHAT_PLAIN, name="chat_to_claude_plain", body=_chat_question(False, CLAUDE_MODEL)
+)
+CHAT_TO_CLAUDE_STREAM = replace(
+    CHAT_STREAM, name="chat_to_claude_stream", body=_chat_question(True, CLAUDE_MODEL)
+)
+ANTHROPIC_TO_CHAT_PLAIN = replace(
+    ANTHROPIC_PLAIN, name="anthropic_to_chat_plain", body=_anthropic_question(False, CHAT_MODEL)
+)
+ANTHROPIC_TO_CHAT_STREAM = replace(
+    ANTHROPIC_STREAM, name="anthropic_to_chat_stream", body=_anthropic_question(True, CHAT_MODEL)
+)
+
+WORKS = (
+    CHAT_PLAIN,
+    CHAT_STREAM,
+    ANTHROPIC_PLAIN,
+    ANTHROPIC_STREAM,
+    CHAT_TO_CLAUDE_PLAIN,
+    CHAT_TO_CLAUDE_STREAM,
+    ANTHROPIC_TO_CHAT_PLAIN,
+    ANTHROPIC_TO_CHAT_STREAM,
+)
 
 
 def chat_whole() -> bytes:

@@ -3,19 +3,50 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from bench import figures
-from bench.answers import ANTHROPIC_PLAIN, ANTHROPIC_STREAM, CHAT_PLAIN, CHAT_STREAM, EVENTS, Work
-from bench.report import CHUNK, PLAIN, Budget, Figure, Section, Verdict, judged
+from bench.answers import (
+    ANTHROPIC_PLAIN,
+    ANTHROPIC_STREAM,
+    ANTHROPIC_TO_CHAT_PLAIN,
+    ANTHROPIC_TO_CHAT_STREAM,
+    CHAT_PLAIN,
+    CHAT_STREAM,
+    CHAT_TO_CLAUDE_PLAIN,
+    CHAT_TO_CLAUDE_STREAM,
+    EVENTS,
+    Work,
+)
+from bench.report import (
+    CHUNK,
+    PLAIN,
+    TRANSLATED,
+    Budget,
+    Figure,
+    Section,
+    Verdict,
+    judged,
+)
 from bench.rounds import Form, Load, Round, taking_turns
 from bench.stack import Subject
 
 Rounds = Mapping[str, Sequence[Round]]
 Cost = Callable[[Round], float]
 
-# Dialect, its whole answer, its stream. Rows for translated pairs belong here too, with the budget
-# TRANSLATED, when the gateway translates.
-PAIRS: Sequence[tuple[str, Work, Work]] = (
-    ("OpenAI Chat", CHAT_PLAIN, CHAT_STREAM),
-    ("Anthropic", ANTHROPIC_PLAIN, ANTHROPIC_STREAM),
+# What is measured, its whole answer, its stream, and the budget of a whole answer.
+PAIRS: Sequence[tuple[str, Work, Work, Budget]] = (
+    ("OpenAI Chat, same protocol", CHAT_PLAIN, CHAT_STREAM, PLAIN),
+    ("Anthropic, same protocol", ANTHROPIC_PLAIN, ANTHROPIC_STREAM, PLAIN),
+    (
+        "OpenAI Chat to Anthropic, translated",
+        CHAT_TO_CLAUDE_PLAIN,
+        CHAT_TO_CLAUDE_STREAM,
+        TRANSLATED,
+    ),
+    (
+        "Anthropic to OpenAI Chat, translated",
+        ANTHROPIC_TO_CHAT_PLAIN,
+        ANTHROPIC_TO_CHAT_STREAM,
+        TRANSLATED,
+    ),
 )
 
 COLUMNS = ("floor", "gateway")
@@ -25,20 +56,22 @@ STORES = ("redis", "writer")
 async def measure(
     load: Load, floor: Subject, gateway: Subject, form: Form
 ) -> tuple[list[Section], list[Round]]:
-    """A section for each dialect, and all rounds."""
+    """A section for each pair of dialects, and all rounds."""
     sections, seen = [], []
-    for dialect, plain_work, stream_work in PAIRS:
+    for dialect, plain_work, stream_work, budget in PAIRS:
         plain = await taking_turns(load, (floor, gateway), plain_work, form)
         stream = await taking_turns(load, (floor, gateway), stream_work, form)
-        sections.append(section(dialect, plain, stream, form))
+        sections.append(section(dialect, plain, stream, form, budget))
         seen += [made for rounds in (plain, stream) for side in rounds.values() for made in side]
     return sections, seen
 
 
-def section(dialect: str, plain: Rounds, stream: Rounds, form: Form) -> Section:
-    """The rows of one dialect."""
+def section(
+    dialect: str, plain: Rounds, stream: Rounds, form: Form, budget: Budget = PLAIN
+) -> Section:
+    """The rows of one pair of dialects."""
     rows = [
-        compared("whole answer: workers' Python", plain, lambda r: r.cost_us("worker"), PLAIN),
+        compared("whole answer: workers' Python", plain, lambda r: r.cost_us("worker"), budget),
         compared("whole answer: Envoy", plain, lambda r: r.cost_us("envoy")),
         alone("whole answer: Redis and the writer into SQL", plain, lambda r: r.cost_us(*STORES)),
         compared("whole answer: all processes", plain, Round.cost_us),
@@ -51,7 +84,7 @@ def section(dialect: str, plain: Rounds, stream: Rounds, form: Form) -> Section:
         _middles("requests a second, whole answers", "per_s", plain, lambda r: r.per_second),
     ]
     notes = [f"One worker each, {form.connections} connections, rounds of {form.seconds:g} s."]
-    return Section(f"CPU per request: {dialect}, same protocol", COLUMNS, rows, "x floor", notes)
+    return Section(f"CPU per request: {dialect}", COLUMNS, rows, "x floor", notes)
 
 
 def _worker(made: Round) -> float:

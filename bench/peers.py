@@ -15,7 +15,14 @@ from pathlib import Path
 import orjson
 
 from bench import answers, figures, gauges
-from bench.answers import CHAT_PLAIN, CHAT_STREAM, EVENTS
+from bench.answers import (
+    CHAT_PLAIN,
+    CHAT_STREAM,
+    CHAT_TO_CLAUDE_PLAIN,
+    CHAT_TO_CLAUDE_STREAM,
+    EVENTS,
+    Work,
+)
 from bench.report import LITELLM, PORTKEY, Budget, Figure, Section, judged
 from bench.rounds import Form, Load, Round, Unable, taking_turns
 from bench.stack import HOST, NotReady, Stack, Subject
@@ -33,6 +40,8 @@ _LITELLM_CONFIG = """
 model_list:
 - model_name: {model}
   litellm_params: {{model: openai/{model}, api_base: "http://{host}:{port}/v1", api_key: none}}
+- model_name: {claude}
+  litellm_params: {{model: anthropic/{claude}, api_base: "http://{host}:{port}", api_key: none}}
 general_settings: {{master_key: {key}, disable_spend_logs: true}}
 litellm_settings: {{telemetry: false}}
 """
@@ -58,7 +67,11 @@ async def litellm(stack: Stack, home: Path) -> Subject:
     config = stack.directory / "litellm.yaml"
     config.write_text(
         _LITELLM_CONFIG.format(
-            model=answers.MODEL, host=HOST, port=stack.upstream_port, key=LITELLM_KEY
+            model=answers.MODEL,
+            claude=answers.CLAUDE_MODEL,
+            host=HOST,
+            port=stack.upstream_port,
+            key=LITELLM_KEY,
         )
     )
     argv = [str(binary), "--config", str(config), "--host", HOST, "--port", str(port)]
@@ -111,12 +124,29 @@ async def portkey(stack: Stack, home: Path) -> Subject:
     return Subject("Portkey", port, headers, {"peer": [child.pid]})
 
 
-# Name, version, how it starts, and the budgets of a whole answer and of a stream, where declared.
-PEERS: Sequence[tuple[str, str, Starter, tuple[Budget | None, Budget | None]]] = (
-    ("LiteLLM", LITELLM_VERSION, litellm, (LITELLM, LITELLM)),
-    ("Portkey", PORTKEY_VERSION, portkey, (PORTKEY, None)),
+_STREAM = f"stream of {EVENTS} events"
+_NATIVE = (("whole answer", CHAT_PLAIN), (_STREAM, CHAT_STREAM))
+_TRANSLATED = (
+    ("whole answer, translated", CHAT_TO_CLAUDE_PLAIN),
+    (f"{_STREAM}, translated", CHAT_TO_CLAUDE_STREAM),
 )
-_WORKS = (("whole answer", CHAT_PLAIN), (f"stream of {EVENTS} events", CHAT_STREAM))
+
+# Name, version, how it starts, and what is asked with its budget, where one is declared. Portkey is
+# told its upstream by each request's headers, and only of one protocol.
+PEERS: Sequence[tuple[str, str, Starter, Sequence[tuple[str, Work, Budget | None]]]] = (
+    (
+        "LiteLLM",
+        LITELLM_VERSION,
+        litellm,
+        [(what, work, LITELLM) for what, work in (*_NATIVE, *_TRANSLATED)],
+    ),
+    (
+        "Portkey",
+        PORTKEY_VERSION,
+        portkey,
+        [(*_NATIVE[0], PORTKEY), (*_NATIVE[1], None)],
+    ),
+)
 
 
 async def measure(
@@ -128,10 +158,10 @@ async def measure(
     rows: list[Figure] = []
     seen: list[Round] = []
     problems: list[str] = []
-    for name, version, start, budgets in PEERS:
+    for name, version, start, asked in PEERS:
         try:
             peer = await start(stack, home)
-            made, rounds = await _against(load, ours, peer, form, budgets)
+            made, rounds = await _against(load, ours, peer, form, asked)
         except (NotInstalled, NotReady, Unable) as error:
             problems.append(f"{name} {version}: {error}")
             continue
@@ -143,7 +173,7 @@ async def measure(
         f"{versions}: one process each, no keys, limits or budgets. The gateway: all of its "
         "processes, Envoy, Redis and the writer included, everything on.",
     ]
-    title = "CPU per request beside peers, OpenAI Chat, same protocol"
+    title = "CPU per request beside peers, OpenAI Chat"
     return Section(title, columns, rows, "gateway / peer", notes), seen, problems
 
 
@@ -152,12 +182,12 @@ async def _against(
     ours: tuple[Subject, Subject],
     peer: Subject,
     form: Form,
-    budgets: Sequence[Budget | None],
+    asked: Sequence[tuple[str, Work, Budget | None]],
 ) -> tuple[list[Figure], list[Round]]:
     sides = (*ours, peer)
     rows: list[Figure] = []
     seen: list[Round] = []
-    for (what, work), budget in zip(_WORKS, budgets, strict=True):
+    for what, work, budget in asked:
         rounds = await taking_turns(load, sides, work, form)
         rows.append(_row(f"{what}, beside {peer.name}", rounds, peer, budget))
         seen += [made for side in rounds.values() for made in side]

@@ -34,7 +34,7 @@ class Budget:
 
 
 PLAIN = Budget(1.8, "≤ 1.8 x floor")
-TRANSLATED = Budget(2.2, "≤ 2.2 x floor")  # for the translated rows of a later release
+TRANSLATED = Budget(2.2, "≤ 2.2 x floor")
 CHUNK = Budget(1.6, "≤ 1.6 x floor")
 FIRST_TOKEN_US = Budget(3_000, "< 3 ms")
 WORKER_BYTES = Budget(150 * 1024 * 1024, "< 150 MB")
@@ -42,12 +42,14 @@ STREAM_BYTES = Budget(50 * 1024, "< 50 KB")
 SCALE = Budget(1.8, "≥ 1.8 x one", at_least=True)
 LITELLM = Budget(0.2, "≤ 1/5")
 PORTKEY = Budget(1.0, "≤ 1")
+LINEAR = Budget(2.0, "≤ 2")  # 16 would be quadratic; caches and buffers make long ones dearer
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row. `values` by column, in `unit` (us, bytes, per_s, count); `ratio` as its section's
-    heading says; `spread` is the ratio's unrest, half its interquartile range."""
+    """One row. `values` by column, in `unit` (us, bytes, per_s, count; mixed: the section's notes
+    tell); `ratio` as its section's heading says; `spread` is the ratio's unrest, half its
+    interquartile range."""
 
     what: str
     unit: str

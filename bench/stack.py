@@ -45,6 +45,12 @@ models:
 - name: {model}
   targets: [{{provider: anthropic}}, {{provider: openai}}]
   price: {{usd_per_million_tokens: {{input: 3, output: 15}}}}
+- name: {claude}
+  targets: [{{provider: anthropic}}]
+  price: {{usd_per_million_tokens: {{input: 3, output: 15}}}}
+- name: {chat}
+  targets: [{{provider: openai, surfaces: [openai_chat]}}]
+  price: {{usd_per_million_tokens: {{input: 3, output: 15}}}}
 - name: {idle}
   targets: [{{provider: openai}}]
 """
@@ -100,7 +106,13 @@ class Stack:
         """The catalog of the run; both dialects have the canned upstream behind them."""
         url = f"http://{HOST}:{self.upstream_port}"
         path = self.directory / "catalog.yaml"
-        path.write_text(CATALOG.format(url=url, model=answers.MODEL, idle=answers.IDLE_MODEL))
+        names = {
+            "model": answers.MODEL,
+            "claude": answers.CLAUDE_MODEL,
+            "chat": answers.CHAT_MODEL,
+            "idle": answers.IDLE_MODEL,
+        }
+        path.write_text(CATALOG.format(url=url, **names))
         return path, load(path, {})
 
     async def envoy(self, name: str, catalog: Catalog, workers: Sequence[str]) -> tuple[Child, int]:

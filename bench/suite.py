@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import costs, latency, machine, memory, peers, scale
+from bench import costs, growth, latency, machine, memory, peers, scale
 from bench.report import Report, Section
 from bench.rounds import Form, Load, Round, load_process
 from bench.stack import Stack, Subject, stack
@@ -20,11 +20,12 @@ class Plan:
     connections: int = 8
     idle_streams: int = 500
     pace_ms: float = 2.0
+    growth_seconds: float = 1.0
     peers: bool = False
     peers_home: Path = Path(".bench")
 
 
-SHORT = Plan(seconds=0.2, rounds=1, connections=2, idle_streams=10)
+SHORT = Plan(seconds=0.2, rounds=1, connections=2, idle_streams=10, growth_seconds=0)
 
 
 async def run(plan: Plan, directory: Path, command: str) -> Report:
@@ -65,6 +66,7 @@ async def _main_sections(
     form = Form(plan.seconds, plan.rounds, plan.connections * 4)
     section, rounds = await scale.measure(load, gateway, double, form)
     sections.append(section)
+    sections += growth.measure(plan.growth_seconds)
     return sections, seen + rounds
 
 

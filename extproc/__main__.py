@@ -21,7 +21,7 @@ from extproc.world import World
 from ledger.ledger import Ledger
 from translators.protocol import discover
 
-RENEW_EVERY_MS = 1_000
+TEND_EVERY_MS = 1_000
 
 log = structlog.get_logger("extproc")
 
@@ -37,13 +37,21 @@ async def main(settings: Settings) -> None:
         limit = min(started_with, catalog.limits.max_body_bytes)
         return World(catalog, discover(), settings.worker_id, settings.lease_ms, limit)
 
-    driver = Driver(Stores(ledger), telemetry, world(catalog_file.current), new_request_id)
+    stores = Stores(ledger)
+
+    def keep(catalog: Catalog) -> None:
+        stores.keep_s = catalog.limits.stored_answer_ttl_s
+        stores.keep_bytes = catalog.limits.kept_per_customer_bytes
+
+    keep(catalog_file.current)
+    driver = Driver(stores, telemetry, world(catalog_file.current), new_request_id)
     telemetry.in_flight.set_function(lambda: driver.in_flight)
     server = Server(driver, started_with, telemetry.broken.inc)
     bound = [server.listen(address, _tls(settings, address)) for address in settings.listen]
 
     def reload(catalog: Catalog) -> None:
         driver.world = world(catalog)
+        keep(catalog)
         log.info("catalog reloaded", models=len(catalog.models))
 
     def refuse(error: CatalogError) -> None:
@@ -61,7 +69,7 @@ async def main(settings: Settings) -> None:
     sys.stdout.flush()
     tasks = [
         asyncio.create_task(catalog_file.watch(reload, refuse, stop)),
-        asyncio.create_task(driver.renew(RENEW_EVERY_MS)),
+        asyncio.create_task(driver.tend(TEND_EVERY_MS)),
     ]
     for task in tasks:
         task.add_done_callback(lambda done: _ended(done, stop))

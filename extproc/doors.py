@@ -38,6 +38,9 @@ _GATES: "dict[str, DoorKind]" = {
     "openai_responses": "responses",
     "gemini": "generate",
 }
+_CONVERTIBLE = frozenset(
+    {"messages", "chat", "responses", "generate", "count_tokens", "input_tokens", "convert"}
+)
 _OWN_GATES: "dict[str, DoorKind]" = {"images": "images", "embeddings": "embeddings"}
 
 
@@ -56,6 +59,11 @@ class Door:
     multipart: bool = False
     stored: bool = False  # speaks of an earlier answer, by its id
     free: bool = False  # produces nothing: counting, looking up
+
+    @property
+    def convertible(self) -> bool:
+        """True when an upstream of another chat protocol may answer."""
+        return self.kind in _CONVERTIBLE
 
     @property
     def gate(self) -> "DoorKind":
@@ -92,6 +100,7 @@ class NoDoor:
 _OPENAI = ("", "openai")
 _ANTHROPIC = ("", "api", "claude", "anthropic")
 _GEMINI = ("", "gemini")
+_ALL = _OPENAI + _ANTHROPIC[1:] + _GEMINI[1:]
 
 DOORS = (
     Door("messages", ("POST",), ("messages",), "anthropic", "anthropic", _ANTHROPIC),
@@ -165,6 +174,7 @@ DOORS = (
         _OPENAI,
         multipart=True,
     ),
+    Door("convert", ("POST",), ("convert",), "openai_chat", "openai_chat", _ALL, free=True),
     Door("embeddings", ("POST",), ("embeddings",), "openai_embeddings", "openai_chat", _OPENAI),
     Door("models", ("GET", "HEAD"), ("models",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
     Door("usage", ("GET", "HEAD"), ("usage",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),

@@ -7,6 +7,7 @@ that runs is the renewal of leases, once a second for all streams of the worker 
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable
 from typing import Protocol as TypingProtocol
 
@@ -17,19 +18,23 @@ from extproc.exchange.actions import (
     Action,
     Admit,
     Close,
+    ForgetAnswer,
     HoldHeaders,
+    LookUpAnswer,
     LookUpKey,
-    LookUpPin,
+    LookUpSeals,
     SendBody,
     Settle,
 )
 from extproc.exchange.events import (
     AdmissionDecided,
+    AnswerForgotten,
+    AnswerLookedUp,
     Event,
     Gone,
     HoldElapsed,
     KeyLookedUp,
-    PinLookedUp,
+    SealsLookedUp,
     Settled,
     StoreFailed,
 )
@@ -44,12 +49,18 @@ from ledger.model import Settlement
 log = structlog.get_logger("extproc")
 
 
+Question = LookUpKey | LookUpAnswer | LookUpSeals | ForgetAnswer | Admit | Settle
+
+
 class Stream(TypingProtocol):
-    """Envoy's side of one gRPC stream. `read` gives None at the end."""
+    """Envoy's side of one gRPC stream. `read` gives None at the end. `nudge` writes from outside
+    the exchange's own coroutine; False where the stream is over."""
 
     async def read(self) -> bytes | None: ...
 
     async def write(self, data: bytes) -> None: ...
+
+    async def nudge(self, data: bytes) -> bool: ...
 
 
 def now_ms() -> int:
@@ -70,7 +81,7 @@ class Driver:
         self._stores = stores
         self._telemetry = telemetry
         self._new_id = new_id
-        self._open: dict[int, Exchange] = {}
+        self._open: dict[int, tuple[Exchange, Stream]] = {}
 
     @property
     def in_flight(self) -> int:
@@ -79,13 +90,26 @@ class Driver:
     async def run(self, stream: Stream) -> None:
         """One exchange from its first message to its end."""
         exchange = Exchange(self.world, self._new_id, now_ms())
-        self._open[id(exchange)] = exchange
+        self._open[id(exchange)] = exchange, stream
         try:
             await self._converse(stream, exchange)
         finally:
             del self._open[id(exchange)]
+            self._report(exchange)
             if exchange.phase is not Phase.CLOSED:
                 await asyncio.shield(self._leave(exchange))
+
+    def _report(self, exchange: Exchange) -> None:
+        """A broken translation is ours to mend. The trace has no text of the exchange in it."""
+        if (defect := exchange.defect) is not None:
+            self._telemetry.broken.inc()
+            where = traceback.extract_tb(defect.__traceback__)
+            log.error(
+                "translation failed",
+                request_id=exchange.request_id,
+                why=type(defect).__name__,
+                where=[f"{frame.filename}:{frame.lineno}" for frame in where[-4:]],
+            )
 
     async def _converse(self, stream: Stream, exchange: Exchange) -> None:
         hold: float | None = None
@@ -123,7 +147,14 @@ class Driver:
                     hold_ms = action.hold_ms
                 case Close():
                     pass
-                case LookUpKey() | LookUpPin() | Admit() | Settle():
+                case (
+                    LookUpKey()
+                    | LookUpAnswer()
+                    | LookUpSeals()
+                    | ForgetAnswer()
+                    | Admit()
+                    | Settle()
+                ):
                     answer = await self._ask(action)
                     await self._perform(stream, exchange, exchange.handle(answer, now_ms()))
                 case SendBody() if len(action.data) > wire.MAX_BODY_BYTES:
@@ -133,21 +164,25 @@ class Driver:
                     await stream.write(wire.write(action))
         return hold_ms
 
-    async def _ask(self, action: LookUpKey | LookUpPin | Admit | Settle) -> Event:
+    async def _ask(self, action: Question) -> Event:
         stores = self._stores
         try:
             match action:
                 case LookUpKey():
                     return KeyLookedUp(await stores.key_facts(action.handle, now_ms()))
-                case LookUpPin():
-                    account = await stores.pinned(action.shard, action.customer_id, action.subject)
-                    return PinLookedUp(account)
+                case LookUpAnswer():
+                    return AnswerLookedUp(*await stores.answer(action))
+                case LookUpSeals():
+                    return SealsLookedUp(await stores.seals(action))
+                case ForgetAnswer():
+                    await stores.forget(action)
+                    return AnswerForgotten()
                 case Admit():
                     return AdmissionDecided(await stores.admit(action.request))
                 case Settle():
                     self._telemetry.settled(action.record)
                     settlement = Settlement(action.shard, action.record, self.world.worker_id)
-                    await stores.settle(settlement, action.pin)
+                    await stores.settle(settlement, action.pin, action.kept)
                     return Settled()
         except LedgerError:
             self._telemetry.store_failures.inc()
@@ -164,19 +199,26 @@ class Driver:
         for action in asked:
             exchange.handle(await self._ask(action), now_ms())
 
-    async def renew(self, every_ms: int) -> None:
-        """Signs of life for every open lease, for ever: each once a third of the lease's time."""
+    async def tend(self, every_ms: int) -> None:
+        """Signs of life, for ever: to Redis for every open lease, each once a third of the lease's
+        time, and to callers of translated streams who have heard nothing for long."""
         renewed: dict[int, int] = {}
         while True:
             await asyncio.sleep(every_ms / 1000)
             now = now_ms()
             due_ms = self.world.lease_ms // 3
             renewed = {key: at for key, at in renewed.items() if key in self._open}
-            for key, exchange in list(self._open.items()):
+            for key, (exchange, stream) in list(self._open.items()):
+                await self._keep_alive(exchange, stream, now)
                 if not exchange.at_stake or now - renewed.setdefault(key, now) < due_ms:
                     continue
                 renewed[key] = now
                 await self._renew(exchange, now)
+
+    async def _keep_alive(self, exchange: Exchange, stream: Stream, now: int) -> None:
+        for body in exchange.keep_alive(now):
+            if not await stream.nudge(wire.write(body)):
+                log.info("keep-alive not sent")  # the exchange's own coroutine sees the end too
 
     async def _renew(self, exchange: Exchange, now: int) -> None:
         record = exchange.so_far(now)

@@ -52,6 +52,11 @@ def is_retriable(status: int, kind: Kind) -> bool:
     return status >= 500 or status in _RETRIABLE_STATUS or kind in _OURS or kind in _BROKEN
 
 
+def is_ours(failure: Failure) -> bool:
+    """True when the upstream speaks of the gateway's own account."""
+    return failure.kind in _OURS
+
+
 def for_caller(failure: Failure, protocol: str) -> Failure:
     """The upstream's failure as the caller may know it."""
     if failure.kind in _OURS or failure.status in _OURS_STATUS:

@@ -1,101 +1,29 @@
-"""From a request's headers and body to a plan: what is asked, where it goes, how it looks there.
+"""From what is asked to a plan: where it goes, how it looks there, how the answer is written.
 
-The body is read just far enough to know the model and whether a stream is wanted, and changed
-only in the value of `model`.
+The body is changed only in the value of `model`, unless the route speaks another protocol than the
+door: then it is translated (extproc/translation.py).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc import replies, routing
+from extproc import replies, routing, translation
+from extproc.asking import Asked
 from extproc.doors import Opened
-from extproc.exchange.ticket import Ticket
+from extproc.exchange.ticket import Reply, Ticket
 from extproc.tariff import Tariff
 from extproc.world import World
+from translators import stripping
 from translators.canonical.failure import Failure, Kind
-from translators.edit import multipart_field, replace_multipart_field
+from translators.canonical.loss import Loss, LossKind
+from translators.edit import replace_multipart_field
 from translators.protocol import NotUnderstood
 
 if TYPE_CHECKING:
     from catalog import Route
+    from extproc.routing import Chosen
     from ledger.keys import KeyHandle
     from ledger.model import KeyFacts
-
-MAX_MODEL = 256  # characters: names are remembered, and clients choose them
-
-# Stored answers have no model in their path; this is what their usage records say.
-STORED = "stored-response"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the caller wants. `pin` is the id of a stored answer that decides the account."""
-
-    opened: Opened
-    model: str
-    streamed: bool
-    body: bytes | None
-    content_type: str
-    pin: str | None = None
-    keeps_answer: bool = False
-
-
-def read(
-    world: World, opened: Opened, headers: dict[str, str], body: bytes | None
-) -> Asked | Failure:
-    """The request as far as the gateway must understand it."""
-    content_type = headers.get("content-type", "")
-    is_form = content_type[:19].lower() == "multipart/form-data"
-    if opened.door.stored:
-        return Asked(opened, STORED, False, body, content_type, pin=opened.subject)
-    if headers.get("content-encoding", "identity") != "identity":
-        return Failure(Kind.INVALID_REQUEST, "Send the request body uncompressed.", status=415)
-    if not body:
-        return Failure(Kind.INVALID_REQUEST, "The request body is empty; send JSON.")
-    try:
-        if opened.door.multipart and is_form:
-            model = multipart_field(body, content_type, "model")
-            streamed = multipart_field(body, content_type, "stream") in ("true", "True", "1")
-            return _asked(opened, model, streamed, body, content_type)
-        peek = world.protocol(opened.door.protocol).peek(body)
-    except NotUnderstood as error:
-        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
-    asked = _asked(opened, opened.model or peek.model, peek.stream, body, content_type)
-    if isinstance(asked, Failure) or opened.door.kind != "responses":
-        return asked
-    if peek.unserved is not None:
-        return Failure(
-            Kind.INVALID_REQUEST,
-            f"`{peek.unserved}` refers to state that this gateway does not keep; "
-            "use previous_response_id, or send the whole input.",
-            code="unsupported_parameter",
-            param=peek.unserved,
-        )
-    return replace(asked, pin=peek.previous_id, keeps_answer=peek.stored)
-
-
-def _asked(
-    opened: Opened, model: str | None, streamed: bool, body: bytes, content_type: str
-) -> Asked | Failure:
-    if not model:
-        return Failure(Kind.INVALID_REQUEST, "The field `model` is required.", param="model")
-    if len(model) > MAX_MODEL:
-        return Failure(Kind.NOT_FOUND, "There is no model with so long a name.", param="model")
-    return Asked(opened, model, streamed or opened.streamed, body, content_type)
-
-
-def pin_missing(asked: Asked) -> Failure:
-    """The stored answer is not there, is not this customer's, or is too old."""
-    if asked.opened.door.stored:
-        return Failure(
-            Kind.NOT_FOUND, "There is no stored response with this id.", param="response_id"
-        )
-    return Failure(
-        Kind.INVALID_REQUEST,
-        "The previous response was not found.",
-        code="previous_response_not_found",
-        param="previous_response_id",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +35,10 @@ class Plan:
     route: "Route"
     last_attempt: bool
     tariff: Tariff
-    protocol: str
+    protocol: str  # the upstream's
+    reply: Reply | None = None  # translated: how the answer is written
+    path: str | None = None  # translated: the upstream's path after the version
+    losses: tuple[Loss, ...] = ()
 
     @property
     def has_body(self) -> bool:
@@ -127,7 +58,7 @@ class Plan:
             shard=handle.shard,
             key_id=facts.key_id,
             customer_id=facts.customer_id,
-            protocol=door.protocol,
+            protocol=self.asked.dialect,
             upstream_protocol=self.protocol,
             endpoint=door.kind,
             model=self.asked.model,
@@ -140,76 +71,144 @@ class Plan:
             last_attempt=self.last_attempt,
             hint=self.asked.opened.hint,
             billed=not door.free,
-            keeps_answer=self.asked.keeps_answer,
+            keeps_answer=self.asked.keeps_answer and self.reply is None,
+            reply=self.reply,
+            losses=tuple(str(loss) for loss in self.losses),
         )
 
     def upstream(self, headers: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
         """Headers to set and headers to remove."""
-        route, asked = self.route, self.asked
-        rest = asked.opened.rest.replace("{model}", route.upstream_model)
-        query = f"?{asked.opened.query}" if asked.opened.query else ""
+        route = self.route
         set_headers = {
-            ":path": route.path(rest) + query,
+            ":path": self._upstream_path(),
             ":authority": route.authority,
             ":scheme": "https" if route.tls else "http",
             "x-clavis-cluster": route.cluster,
         }
+        translated = self.reply is not None
         for name, value in route.headers:
-            if name not in headers or replies.kept_from_upstream((name,)):
+            if translated or name not in headers or replies.kept_from_upstream((name,)):
                 set_headers[name] = value
         if route.auth is not None:
             set_headers[route.auth[0]] = route.auth[1]
-        removed = replies.kept_from_upstream(n for n in headers if n not in set_headers)
+        others = (name for name in headers if name not in set_headers)
+        if translated:
+            set_headers |= {"content-type": "application/json", **_VERSIONS.get(self.protocol, {})}
+            removed = replies.kept_from_translated(others)
+        else:
+            removed = replies.kept_from_upstream(others)
         if self.body is not None:
             set_headers["content-length"] = str(len(self.body))
         return set_headers, removed
 
+    def _upstream_path(self) -> str:
+        if self.path is not None:
+            return self.route.path(self.path)
+        opened = self.asked.opened
+        query = f"?{opened.query}" if opened.query else ""
+        return self.route.path(opened.rest.replace("{model}", self.route.upstream_model)) + query
 
-def _renamed(world: World, asked: Asked, name: str) -> bytes | None:
-    """The body with the upstream's model name; None when it stays as it came.
+
+# What a dialect's server demands of every client; on the native path the client says it.
+_VERSIONS = {"anthropic": {"anthropic-version": "2023-06-01"}}
+
+
+def _renamed(world: World, asked: Asked, name: str) -> "tuple[bytes | None, tuple[Loss, ...]]":
+    """The body with the upstream's model name; None when it stays as it came. And what it loses.
 
     Raises NotUnderstood where readers could disagree about the model.
     """
     if asked.body is None or asked.opened.door.stored:
-        return None
+        return None, ()
+    body = asked.body
+    losses: tuple[Loss, ...] = ()
+    if asked.carries:
+        protocol = world.protocol(asked.opened.door.protocol)
+        body, found = stripping.stripped(body, protocol.no_seal)
+        losses = (Loss("reasoning", LossKind.UNSEALED, "another upstream's"),) if found else ()
     if asked.opened.door.multipart and asked.content_type[:10].lower() == "multipart/":
-        edited = replace_multipart_field(asked.body, asked.content_type, "model", name)
+        edited = replace_multipart_field(body, asked.content_type, "model", name)
     else:
-        edited = world.protocol(asked.opened.door.protocol).rename_model(asked.body, name)
-    return None if edited == asked.body else edited
+        edited = world.protocol(asked.opened.door.protocol).rename_model(body, name)
+    stays = edited == asked.body and not asked.rewritten
+    return (None if stays else edited), losses
+
+
+def route_of(
+    world: World, asked: Asked, facts: "KeyFacts", request_id: str, account: str | None
+) -> "Chosen | Failure":
+    """The routes of this request in the order of its attempts."""
+    door = asked.opened.door
+    if door.stored:
+        assert account is not None
+        return routing.by_account(world.catalog, account, door)
+    return routing.choose(world.catalog, facts, asked.model, door, request_id, account)
+
+
+def turn(chosen: "Chosen", attempt: int) -> "Route":
+    """The route of an attempt."""
+    return chosen.routes[(attempt - 1) % len(chosen.routes)]
 
 
 def plan(
     world: World,
     asked: Asked,
     facts: "KeyFacts",
-    request_id: str,
-    attempt: int,
     account: str | None,
-) -> Plan | Failure:
-    """Where this attempt goes."""
-    catalog, door = world.catalog, asked.opened.door
-    if door.stored:
-        assert account is not None
-        chosen = routing.by_account(catalog, account, door)
-    else:
-        chosen = routing.choose(catalog, facts, asked.model, door, request_id, account)
+    identity: tuple[str, int, int],
+) -> "Plan | translation.Counted | Failure":
+    """Where this attempt goes. `identity`: request id, attempt, start in ms."""
+    request_id, attempt, started_at_ms = identity
+    catalog = world.catalog
+    chosen = route_of(world, asked, facts, request_id, account)
     if isinstance(chosen, Failure):
         return chosen
     tries = min(len(chosen.routes), catalog.limits.max_attempts)
-    route = chosen.routes[(attempt - 1) % len(chosen.routes)]
-    try:
-        body = _renamed(world, asked, route.upstream_model)
-    except NotUnderstood as error:
-        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
+    route = turn(chosen, attempt)
+    strict = asked.strict or facts.strict or catalog.strict(chosen.group)
+    made: translation.Translated | None = None
+    losses: tuple[Loss, ...]
+    if translation.needed(asked, route):
+        done = translation.translated(world, asked, route, request_id, started_at_ms, strict)
+        if not isinstance(done, translation.Translated):
+            return done
+        made, body, losses = done, done.body, done.losses
+    else:
+        try:
+            renamed, losses = _renamed(world, asked, route.upstream_model)
+        except NotUnderstood as error:
+            return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
+        if strict and (failure := translation.refused(losses)) is not None:
+            return failure
     return Plan(
         asked=asked,
-        body=body,
+        body=renamed if made is None else body,
         route=route,
         last_attempt=attempt >= tries,
         tariff=Tariff(route.price, catalog.multiplier(chosen.group)),
-        protocol=door.protocol,
+        protocol=asked.opened.door.protocol if made is None else route.surface,
+        reply=made.reply if made else None,
+        path=made.path if made else None,
+        losses=losses,
     )
+
+
+def recalled(
+    world: World, asked: Asked, facts: "KeyFacts", request_id: str, attempt: int
+) -> tuple[Asked, tuple[str, ...]]:
+    """The request, and the calls in it whose reasoning must be looked up for a translation.
+
+    Whatever is wrong with the request is left for `plan` to say.
+    """
+    if not translation.may_have_seals(asked):
+        return asked, ()
+    chosen = route_of(world, asked, facts, request_id, None)
+    if isinstance(chosen, Failure) or not translation.needed(asked, turn(chosen, attempt)):
+        return asked, ()
+    try:
+        return translation.seals_wanted(world, asked)
+    except NotUnderstood:
+        return asked, ()
 
 
 def refused(
@@ -226,7 +225,7 @@ def refused(
         shard=handle.shard,
         key_id=facts.key_id,
         customer_id=facts.customer_id,
-        protocol=opened.door.protocol,
+        protocol=asked.dialect if asked else opened.door.protocol,
         upstream_protocol=opened.door.protocol,
         endpoint=opened.door.kind,
         model=(asked.model if asked else opened.model) or "",

@@ -3,7 +3,8 @@
 Three ways through. A stream's headers are held until its first meaningful event (bounded by time
 and size), so that an error before it can still become a proper status or another attempt. A whole
 answer is gathered, so that tokens and cost can be headers. Everything else passes as it comes.
-Bytes are never changed here; the decoder runs alongside.
+Where the upstream speaks the caller's protocol, bytes are never changed and an observer reads
+along; otherwise they are said anew (extproc/passage.py).
 
 The usage record is settled before the client can have seen the end: at the protocol's terminal
 marker, or with the last byte, whichever comes first.
@@ -24,12 +25,15 @@ from extproc.exchange.actions import (
 )
 from extproc.exchange.phases import Signal
 from extproc.exchange.ticket import Ticket, record
+from extproc.keeping import Keeping
 from extproc.meter import Meter
+from extproc.passage import Passage, way
 from extproc.tariff import Tariff
 from extproc.world import World
 from ledger.model import Outcome, UsageRecord
 from translators.canonical.failure import Failure, Kind
-from translators.protocol import NotUnderstood, StreamDecoder
+from translators.canonical.stream import StreamEvent
+from translators.protocol import NotUnderstood
 
 HELD_LIMIT = 256 * 1024  # bytes of a stream held back: far above any opening without content
 COLLECTED_LIMIT = (
@@ -54,24 +58,34 @@ class Relay:
     __slots__ = (
         "_after_settlement",
         "_body",
-        "_decoder",
         "_error_status",
         "_headers",
+        "_keeping",
         "_kept",
+        "_losses",
+        "_passage",
+        "_sent_at_ms",
         "_size",
         "_tariff",
         "_upstream_request_id",
+        "_way",
         "_world",
+        "defect",
         "meter",
         "ticket",
     )
 
     def __init__(self, world: World, ticket: Ticket, tariff: Tariff) -> None:
         self.ticket = ticket
+        self.defect: Exception | None = None  # a fault of ours that the caller was told of
         self._tariff = tariff
         self.meter = Meter()
         self._world = world
-        self._decoder: StreamDecoder | None = None
+        self._way = way(world, ticket)
+        self._keeping = Keeping(world, ticket) if ticket.reply is not None else None
+        self._passage: Passage | None = None
+        self._losses: tuple[str, ...] = ()  # of the answer; those of the request are the ticket's
+        self._sent_at_ms = 0
         self._headers: dict[str, str] = {}
         self._kept: tuple[str, ...] = ()
         self._body: list[bytes] = []
@@ -95,15 +109,18 @@ class Relay:
         if status >= 400:
             self._error_status = status
             return Step(Signal.ANSWER_BEGAN, [])
-        kind = headers.get("content-type", "").lower()
-        if kind.startswith("text/event-stream") or (
-            self.ticket.streamed and kind.startswith("application/json")
-        ):
-            protocol = self._world.protocol(self.ticket.upstream_protocol)
-            self._decoder = protocol.stream_observer(kind)
+        kind = self._media_type()
+        is_stream = kind.startswith("text/event-stream") and (
+            self.ticket.streamed or not self._way.translated
+        )
+        if is_stream or (self.ticket.streamed and kind.startswith("application/json")):
+            self._passage = self._way.stream(kind)
             hold_ms = self._world.catalog.limits.header_hold_ms
             return Step(Signal.STREAM_BEGAN, [HoldHeaders(hold_ms)])
         return Step(Signal.ANSWER_BEGAN, [])
+
+    def _media_type(self) -> str:
+        return self._headers.get("content-type", "").lower()
 
     def _bodiless(self, status: int, now_ms: int) -> Step:
         if status < 300 and status != 204 and self.ticket.billed:
@@ -118,7 +135,7 @@ class Relay:
 
     def holding(self, data: bytes, end: bool, now_ms: int) -> Step:
         """A stream's bytes before anything meaningful was seen."""
-        self._observe(data, end, now_ms)
+        data = self._through(data, end, now_ms)
         meter = self.meter
         if meter.failure is not None and not meter.generated:
             return self._fail(meter.failure, now_ms)
@@ -126,14 +143,15 @@ class Relay:
             return self._fail(failures.truncated(), now_ms)
         self._body.append(data)
         self._size += len(data)
-        if end or meter.ended:
+        if end or self._is_over():
             return self._ended(self._take_body(), end, now_ms, headers=True)
         if meter.generated or self._size > HELD_LIMIT:
-            return self.release()
+            return self.release(now_ms)
         return _MORE
 
-    def release(self) -> Step:
+    def release(self, now_ms: int) -> Step:
         """Send what was held, headers first."""
+        self._sent_at_ms = now_ms
         actions: list[Action] = [self._send_headers({})]
         if body := self._take_body():
             actions.append(SendBody(body, end=False))
@@ -142,23 +160,40 @@ class Relay:
     # ------------------------------------------------------------------ phase RELAYING
 
     def relaying(self, data: bytes, end: bool, now_ms: int) -> Step:
-        """Bytes pass as they come."""
-        self._observe(data, end, now_ms)
-        if end or self.meter.ended:
+        """Bytes pass as they come, or as they are said anew."""
+        data = self._through(data, end, now_ms)
+        if end or self._is_over():
             return self._ended(data, end, now_ms, headers=False)
+        if not data:
+            return _MORE
+        self._sent_at_ms = now_ms
         return Step(Signal.MORE, [SendBody(data, end=False)])
+
+    def keep_alive(self, now_ms: int) -> list[SendBody]:
+        """A sign of life for a caller who has heard nothing for a while."""
+        silence_ms = self._world.catalog.limits.keep_alive_ms
+        if self._passage is None or now_ms - self._sent_at_ms < silence_ms:
+            return []
+        self._sent_at_ms = now_ms
+        ping = self._passage.ping()
+        return [SendBody(ping, end=False)] if ping else []
+
+    def _is_over(self) -> bool:
+        """The client has it all: a terminal marker, or an error that ends a translated stream."""
+        meter = self.meter
+        return meter.ended or (self._way.translated and meter.failure is not None)
 
     def _ended(self, data: bytes, end: bool, now_ms: int, *, headers: bool) -> Step:
         """The terminal marker or the last byte is here: settle, then let the client see it."""
         last: list[Action] = [self._send_headers({})] if headers else []
-        if self.meter.truncated:
-            protocol = self._world.protocol(self.ticket.protocol)
-            data += protocol.render_stream_failure(failures.truncated(), self.ticket.request_id)
         if data or end:
             last.append(SendBody(data, end))
         if end:
             last.append(Close())
         status = int(self._headers.get(":status", "200"))
+        if self._passage is not None:
+            self._losses = tuple(str(loss) for loss in self._passage.losses)
+            self.defect = self._passage.defect
         return self._settle(status, self._outcome(), now_ms, last)
 
     def _outcome(self) -> Outcome:
@@ -166,19 +201,22 @@ class Relay:
             return Outcome.TRUNCATED
         return Outcome.FAILED if self.meter.failure is not None else Outcome.COMPLETED
 
-    def _observe(self, data: bytes, end: bool, now_ms: int) -> None:
-        if self._decoder is None:
-            return
-        try:
-            events = self._decoder.feed(data) if data else []
-            if end:
-                events = events + self._decoder.close()
-        except NotUnderstood:
-            # What cannot be read still passes; it cannot be metered from here on.
-            self._decoder = None
-            return
+    def _through(self, data: bytes, end: bool, now_ms: int) -> bytes:
+        """The client's bytes for these of the upstream's; what they say is folded in."""
+        if self._passage is None:
+            return data
+        out, events = self._passage.feed(data) if data else (b"", [])
+        if end:
+            more, last = self._passage.close()
+            out, events = out + more, [*events, *last]
         if events:
-            self.meter.take(events, now_ms - self.ticket.started_at_ms)
+            self._take(events, now_ms)
+        return out
+
+    def _take(self, events: list[StreamEvent], now_ms: int) -> None:
+        self.meter.take(events, now_ms - self.ticket.started_at_ms)
+        if self._keeping is not None:
+            self._keeping.take(events)
 
     # ------------------------------------------------------------------ phase COLLECTING
 
@@ -191,29 +229,37 @@ class Relay:
         if self._error_status is not None and self._size > ERROR_LIMIT:
             return self._fail(failures.unreadable(), now_ms)
         if self._size > COLLECTED_LIMIT:
-            return self.release()
+            if self._way.translated:
+                return self._fail(failures.unreadable(), now_ms)
+            return self.release(now_ms)
         return _MORE
 
     def _collected(self, now_ms: int) -> Step:
         body = self._take_body()
         if self._error_status is not None:
             return self._upstream_error(self._error_status, body, now_ms)
-        protocol = self._world.protocol(self.ticket.upstream_protocol)
         try:
-            events = protocol.observe_response(body)
+            whole = self._way.whole(body, self._media_type())
         except NotUnderstood:
             return self._fail(failures.unreadable(), now_ms)
-        self.meter.take(events, now_ms - self.ticket.started_at_ms)
+        body, self.defect = whole.body, whole.defect
+        self._take(whole.events, now_ms)
+        self._losses = tuple(str(loss) for loss in whole.losses)
         failure = self.meter.failure
-        if (
-            failure is not None
-            and not self.ticket.last_attempt
-            and failures.is_retriable(failure.http_status, failure.kind)
+        if failure is not None and (
+            self._way.translated
+            or (
+                not self.ticket.last_attempt
+                and failures.is_retriable(failure.http_status, failure.kind)
+            )
         ):
             return self._fail(failure, now_ms)
         status = int(self._headers[":status"])
         kept = self._record(status, self._outcome(), now_ms)
-        headers = self._send_headers(replies.figures(kept))
+        extra = replies.figures(kept)
+        if kept.losses:
+            extra["x-clavis-losses"] = replies.losses(kept.losses)
+        headers = self._send_headers(extra)
         return self._settle_record(kept, [headers, SendBody(body, end=True), Close()])
 
     def _upstream_error(self, status: int, body: bytes, now_ms: int) -> Step:
@@ -223,7 +269,7 @@ class Relay:
         if retriable and not self.ticket.last_attempt:
             return self._fail(failure, now_ms)
         same = self.ticket.protocol == self.ticket.upstream_protocol
-        if same and failures.is_verbatim(status) and not _is_ours(failure):
+        if same and failures.is_verbatim(status) and not failures.is_ours(failure):
             last: list[Action] = [self._send_headers({}), SendBody(body, end=True), Close()]
             return self._settle(status, Outcome.FAILED, now_ms, last)
         return self._fail(failure, now_ms)
@@ -261,7 +307,11 @@ class Relay:
         return self._settle(499, Outcome.ABANDONED, now_ms, [Close()], Signal.ABANDONED)
 
     def finishing(self, data: bytes, end: bool) -> Step:
-        """After settlement: what is left passes."""
+        """After settlement: what is left passes. A translated answer has been said whole."""
+        if self._way.translated:
+            data = b""
+        if not (end or data):
+            return _MORE
         if not end:
             return Step(Signal.MORE, [SendBody(data, end=False)])
         return Step(Signal.ENDED, [SendBody(data, end=True), Close()])
@@ -304,7 +354,8 @@ class Relay:
         pin = None
         if ticket.keeps_answer and self.meter.answer_id and ticket.account:
             pin = (self.meter.answer_id, ticket.account)
-        return Step(signal, [Settle(ticket.shard, kept, pin)])
+        keep = self._keeping.kept() if self._keeping is not None else {}
+        return Step(signal, [Settle(ticket.shard, kept, pin, keep)])
 
     def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
         meter, ticket = self.meter, self.ticket
@@ -323,6 +374,7 @@ class Relay:
             upstream_request_id=self._upstream_request_id,
             usage=usage,
             cost_micro=cost,
+            losses=ticket.losses + self._losses,
         )
 
     def so_far(self, now_ms: int) -> UsageRecord:
@@ -332,15 +384,15 @@ class Relay:
     def _send_headers(self, extra: dict[str, str]) -> SendHeaders:
         set_headers = replies.answered(self.ticket)
         set_headers.update(extra)
-        removed = tuple(name for name in self._kept if name not in set_headers)
-        return SendHeaders(set_headers, removed)
+        removed = self._kept
+        if self._way.translated:
+            written = self._passage.content_type if self._passage is not None else None
+            set_headers["content-type"] = written or "application/json"
+            removed = replies.kept_of_translated(self._headers)
+        return SendHeaders(set_headers, tuple(n for n in removed if n not in set_headers))
 
     def _take_body(self) -> bytes:
         body = b"".join(self._body)
         self._body.clear()
         self._size = 0
         return body
-
-
-def _is_ours(failure: Failure) -> bool:
-    return failure.kind in (Kind.AUTHENTICATION, Kind.CREDIT, Kind.PERMISSION)

@@ -5,7 +5,7 @@ traces of the client's network, hop-by-hop headers and our own vocabulary. Clien
 everything passes except the upstream's ids, account names and account limits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from extproc.exchange.ticket import Ticket
 from ledger.model import UsageRecord
@@ -24,6 +24,20 @@ _CREDENTIALS = frozenset(
         "openai-organization",
         "openai-project",
         "x-goog-user-project",
+    }
+)
+# What a translated request keeps. Envoy finds no route without x-forwarded-proto; the route removes
+# it and our request id.
+_TRANSPORT = frozenset(
+    {
+        "host",
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "accept",
+        "user-agent",
+        "x-forwarded-proto",
+        "x-request-id",
     }
 )
 # Where the client sits is not the upstream's business; compressed answers could not be metered.
@@ -81,11 +95,28 @@ def kept_from_upstream(names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def kept_from_translated(names: Iterable[str]) -> tuple[str, ...]:
+    """Request headers that do not go to an upstream of another dialect: all but the transport's,
+    for betas, SDK names and session ids mean nothing there."""
+    return tuple(
+        name for name in names if name not in _TRANSPORT and not name.startswith((":", "x-envoy-"))
+    )
+
+
 def kept_from_client(names: Iterable[str]) -> tuple[str, ...]:
     """Response headers that do not go to the client."""
     return tuple(
         name for name in names if name in _FROM_UPSTREAM or name.startswith(_FROM_UPSTREAM_PREFIXES)
     )
+
+
+def kept_of_translated(names: Iterable[str]) -> tuple[str, ...]:
+    """Response headers of an upstream whose answer was written anew: they speak of other bytes, and
+    of another vendor."""
+    return tuple(name for name in names if not name.startswith(":") and name not in _NEUTRAL)
+
+
+_NEUTRAL = frozenset({"date", "transfer-encoding"})
 
 
 def identity(request_id: str, hint: str | None = None) -> dict[str, str]:
@@ -102,7 +133,18 @@ def answered(ticket: Ticket) -> dict[str, str]:
     if ticket.upstream:
         headers["x-clavis-upstream"] = ticket.upstream
     headers["x-clavis-attempts"] = str(ticket.attempt)
+    if ticket.losses:
+        headers["x-clavis-losses"] = losses(ticket.losses)
     return headers
+
+
+MAX_LOSSES_CHARS = 1_000  # of the header; the usage record has them all
+
+
+def losses(found: Sequence[str]) -> str:
+    """The header that names what a translation could not say."""
+    text = ", ".join(found)
+    return text if len(text) <= MAX_LOSSES_CHARS else f"{text[: MAX_LOSSES_CHARS - 5]}, ..."
 
 
 _FIGURES = (

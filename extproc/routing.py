@@ -1,8 +1,8 @@
 """Where a request goes: the public model's targets, ordered for this request, one for each attempt.
 
-The order is the tiers', and within a tier a weighted shuffle seeded by the request id: every
-worker computes the same order without asking anybody, so that a retry that lands elsewhere takes
-the next target.
+The order is the tiers', within a tier those of the caller's own protocol first, and among equals a
+weighted shuffle seeded by the request id: every worker computes the same order without asking
+anybody, so that a retry that lands elsewhere takes the next target.
 """
 
 import random
@@ -46,20 +46,27 @@ def choose(
         return Failure(Kind.PERMISSION, _sentence(access.reason or f"this key may not use {model}"))
     # The group that opened the door decides the pools and the price alike.
     groups = None if access.group is None else (access.group,)
-    routes = catalog.targets(model, door.surface, groups)
+    if door.convertible and account is None:
+        routes = catalog.convertible(model, door.surface, groups)
+    else:
+        routes = catalog.targets(model, door.surface, groups)
     if account is not None:
         routes = tuple(route for route in routes if route.account == account)
     if not routes:
-        return _not_served(catalog, model, door)
-    return Chosen(tuple(_ordered(routes, request_id)), access.group)
+        return _not_served(catalog, model, door, groups)
+    return Chosen(tuple(_ordered(routes, door.surface, request_id)), access.group)
 
 
-def _ordered(routes: "Sequence[Route]", seed: str) -> "list[Route]":
+def _ordered(routes: "Sequence[Route]", surface: str, seed: str) -> "list[Route]":
     if len(routes) == 1:
         return list(routes)
     dice = random.Random(seed)
     # Efraimidis and Spirakis: the order of u^(1/w) is a weighted draw without replacement.
-    return sorted(routes, key=lambda r: (r.tier, -(dice.random() ** (1 / max(r.weight, 1e-9)))))
+    # What needs no translation loses nothing, so within a tier it goes first.
+    return sorted(
+        routes,
+        key=lambda r: (r.tier, r.surface != surface, -(dice.random() ** (1 / max(r.weight, 1e-9)))),
+    )
 
 
 def _unknown(catalog: "Catalog", facts: "KeyFacts", model: str) -> Failure:
@@ -88,9 +95,11 @@ _PATHS = {
 }
 
 
-def _not_served(catalog: "Catalog", model: str, door: "Door") -> Failure:
+def _not_served(
+    catalog: "Catalog", model: str, door: "Door", groups: tuple[str, ...] | None
+) -> Failure:
     """No route: wrong endpoint for this model, or no account for it."""
-    surfaces = catalog.surfaces_of(model)
+    surfaces = catalog.reachable(model, groups)
     if not surfaces or door.surface in surfaces:
         return Failure(Kind.UNAVAILABLE, f"No upstream account serves the model {_shown(model)}.")
     paths = ", ".join(_PATHS[surface] for surface in surfaces)

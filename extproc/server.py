@@ -4,6 +4,7 @@ Messages travel as bytes: extproc/wire.py does its own (de)serialising. The read
 grpc.aio costs the least of its three styles (docs/architecture.md has the figures).
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -40,17 +41,26 @@ class MutualTls:
 class _Stream:
     """One gRPC stream as the driver wants it."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_writing")
 
     def __init__(self, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
         self._context = context
+        self._writing = asyncio.Lock()  # a sign of life comes from another coroutine
 
     async def read(self) -> bytes | None:
         message: object = await self._context.read()
         return message if isinstance(message, bytes) else None  # grpc.aio.EOF
 
     async def write(self, data: bytes) -> None:
-        await self._context.write(data)
+        async with self._writing:
+            await self._context.write(data)
+
+    async def nudge(self, data: bytes) -> bool:
+        try:
+            await self.write(data)
+        except grpc.aio.BaseError:
+            return False
+        return True
 
 
 class Server:

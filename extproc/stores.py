@@ -6,12 +6,14 @@ admission, and the request of a key that was changed is planned again.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
+from extproc.exchange.actions import ForgetAnswer, LookUpAnswer, LookUpSeals
 from ledger.keys import KeyHandle
 from ledger.ledger import Ledger
 from ledger.model import Admission, AdmissionRequest, KeyFacts, Settlement, UsageRecord
 from ledger.records import encode_record
-from ledger.store.pins import Pins
+from ledger.store.keepsakes import ANSWER, DEFAULT_QUOTA_BYTES, MAX_VALUE_BYTES, SEAL
 
 KNOWN_LIMIT = 10_000  # keys remembered by one worker: a few megabytes
 KNOWN_MS = 10_000  # a disabled key may have its body read for this long; it is refused all the same
@@ -23,7 +25,9 @@ class Stores:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._pins = Pins(ledger.hot.wire)
+        # How long we keep what upstreams do not, and how much of it; the catalog says.
+        self.keep_s = 86_400
+        self.keep_bytes = DEFAULT_QUOTA_BYTES
         self._known: OrderedDict[str, tuple[int, KeyFacts]] = OrderedDict()
 
     async def key_facts(self, handle: KeyHandle, now_ms: int) -> KeyFacts | None:
@@ -56,17 +60,39 @@ class Stores:
             self._known.pop(request.key_hash, None)
         return admission
 
-    async def settle(self, settlement: Settlement, pin: tuple[str, str] | None) -> None:
-        """Records the exchange once; a stored answer's account is remembered beside it."""
+    async def settle(
+        self,
+        settlement: Settlement,
+        pin: tuple[str, str] | None,
+        kept: Mapping[tuple[str, str], bytes],
+    ) -> None:
+        """Records the exchange once; a stored answer's account, and what we keep of an answer
+        ourselves, are remembered beside it."""
         await self._ledger.hot.settle(settlement)
+        shard, customer = settlement.shard, settlement.record.customer_id
         if pin is not None:
             subject, account = pin
-            customer = settlement.record.customer_id
-            await self._pins.put(settlement.shard, customer, subject, account, PIN_SECONDS)
+            await self._ledger.pins.put(shard, customer, subject, account, PIN_SECONDS)
+        if kept:
+            await self._ledger.keepsakes.put_many(
+                shard, customer, kept, self.keep_s, MAX_VALUE_BYTES, self.keep_bytes
+            )
 
-    async def pinned(self, shard: str, customer_id: str, subject: str) -> str | None:
-        """The account that holds a customer's stored answer."""
-        return await self._pins.get(shard, customer_id, subject)
+    async def answer(self, asked: LookUpAnswer) -> tuple[str | None, bytes | None]:
+        """The account that holds a customer's stored answer, or what we hold of it ourselves."""
+        return await self._ledger.keepsakes.find_answer(
+            asked.shard, asked.customer_id, asked.subject
+        )
+
+    async def forget(self, asked: ForgetAnswer) -> None:
+        """Delete a stored answer that we hold."""
+        await self._ledger.keepsakes.delete(asked.shard, asked.customer_id, ANSWER, asked.subject)
+
+    async def seals(self, asked: LookUpSeals) -> dict[str, bytes]:
+        """The reasoning kept for these calls."""
+        return await self._ledger.keepsakes.get_many(
+            asked.shard, asked.customer_id, SEAL, asked.call_ids
+        )
 
     async def renew(
         self, shard: str, worker_id: str, record: UsageRecord, now_ms: int, lease_ms: int

@@ -4,7 +4,8 @@ The first group is said to Envoy, in order; the second is asked of the driver, w
 an event.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ledger.keys import KeyHandle
 from ledger.model import AdmissionRequest, UsageRecord
@@ -63,8 +64,26 @@ class LookUpKey:
 
 
 @dataclass(frozen=True, slots=True)
-class LookUpPin:
-    """Which account holds this stored answer? Answered by PinLookedUp."""
+class LookUpAnswer:
+    """Who holds this stored answer: an account, or we? Answered by AnswerLookedUp."""
+
+    shard: str
+    customer_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpSeals:
+    """The reasoning kept for these tool calls. Answered by SealsLookedUp."""
+
+    shard: str
+    customer_id: str
+    call_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetAnswer:
+    """Delete an answer that we hold. Answered by AnswerForgotten."""
 
     shard: str
     customer_id: str
@@ -87,11 +106,13 @@ class HoldHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Close the lease and record; answered by Settled. `pin` remembers who stores the answer."""
+    """Close the lease and record; answered by Settled. `pin` remembers who stores the answer;
+    `kept` is what we keep of it ourselves, by kind and id (ledger/store/keepsakes.py)."""
 
     shard: str
     record: UsageRecord
     pin: tuple[str, str] | None = None  # (id of the stored answer, account)
+    kept: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +128,9 @@ Action = (
     | SendBody
     | SendTrailers
     | LookUpKey
-    | LookUpPin
+    | LookUpAnswer
+    | LookUpSeals
+    | ForgetAnswer
     | Admit
     | HoldHeaders
     | Settle

@@ -3,6 +3,7 @@
 The first group comes from Envoy, the second from the driver that performed an action.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.model import Admission, KeyFacts
@@ -57,10 +58,24 @@ class KeyLookedUp:
 
 
 @dataclass(frozen=True, slots=True)
-class PinLookedUp:
-    """Answer to LookUpPin: the account that holds a stored answer. None: not theirs, or gone."""
+class AnswerLookedUp:
+    """Answer to LookUpAnswer: the account that holds a stored answer, or what we hold of it
+    ourselves. Neither: not theirs, or gone."""
 
     account: str | None
+    kept: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealsLookedUp:
+    """Answer to LookUpSeals: what was kept, by the id of the call."""
+
+    found: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForgotten:
+    """Answer to ForgetAnswer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,9 @@ Event = (
     | ResponseTrailers
     | Gone
     | KeyLookedUp
-    | PinLookedUp
+    | AnswerLookedUp
+    | SealsLookedUp
+    | AnswerForgotten
     | AdmissionDecided
     | StoreFailed
     | HoldElapsed

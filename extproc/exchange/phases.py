@@ -17,7 +17,7 @@ class Phase(Enum):
     OPENED = "opened"  # nothing was said yet
     AUTHENTICATING = "authenticating"  # the key is being looked up
     READING = "reading"  # waiting for the body
-    RECALLING = "recalling"  # looking up which account holds a stored answer
+    RECALLING = "recalling"  # looking up what is kept: stored answers, sealed reasoning
     ADMITTING = "admitting"  # the hot store decides
     SENT = "sent"  # the upstream has the request
     HOLDING = "holding"  # a stream has begun; headers held until its first meaningful event
@@ -38,7 +38,7 @@ class Signal(Enum):
     KEY_KNOWN = "key known"
     TO_PORTAL = "to portal"
     ENVOY_ANSWERED = "envoy answered"  # a local reply: too large a body, too slow a sender
-    NEEDS_PIN = "needs pin"
+    RECALL = "recall"  # something that is kept must be looked up
     PLANNED = "planned"
     ADMITTED = "admitted"
     REFUSED = "refused"  # our own answer, nothing to record
@@ -69,7 +69,7 @@ TRANSITIONS: dict[Phase, dict[Signal, Phase]] = {
     _P.AUTHENTICATING: {
         _S.KEY_KNOWN: _P.READING,
         _S.TO_PORTAL: _P.FORWARDED,
-        _S.NEEDS_PIN: _P.RECALLING,
+        _S.RECALL: _P.RECALLING,
         _S.PLANNED: _P.ADMITTING,
         _S.REFUSED: _P.CLOSED,
         _S.REFUSED_RECORDED: _P.SETTLING,
@@ -78,12 +78,13 @@ TRANSITIONS: dict[Phase, dict[Signal, Phase]] = {
     _P.READING: {
         _S.ENVOY_ANSWERED: _P.FORWARDED,
         _S.TO_PORTAL: _P.FORWARDED,
-        _S.NEEDS_PIN: _P.RECALLING,
+        _S.RECALL: _P.RECALLING,
         _S.PLANNED: _P.ADMITTING,
         _S.REFUSED_RECORDED: _P.SETTLING,
         _S.VANISHED: _P.CLOSED,
     },
     _P.RECALLING: {
+        _S.RECALL: _P.RECALLING,
         _S.PLANNED: _P.ADMITTING,
         _S.REFUSED: _P.CLOSED,
         _S.REFUSED_RECORDED: _P.SETTLING,

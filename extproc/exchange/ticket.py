@@ -7,7 +7,26 @@ release may hand it to another filter, or to another worker.
 from dataclasses import dataclass
 
 from ledger.model import Outcome, UsageRecord, UsageSource
+from translators.canonical.reply import ReplyContext
 from translators.canonical.usage import Usage
+from translators.tools import ToolMap
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How the answer of a translated exchange is written for its caller.
+
+    `issuer` is whose sealed values the upstream mints. `counting`: the answer is a number of
+    tokens. `seals_kept`: the caller's dialect has no place for sealed values, so the gateway keeps
+    them. `remembered` is the request whose answer is to be kept as the upstream keeps none.
+    """
+
+    context: ReplyContext
+    tools: ToolMap
+    issuer: str
+    counting: bool = False
+    seals_kept: bool = False
+    remembered: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,8 @@ class Ticket:
     hint: str | None = None
     billed: bool = True  # token counting and the like cost nothing
     keeps_answer: bool = False  # a stored answer's account is remembered
+    reply: Reply | None = None  # None: the answer's bytes pass
+    losses: tuple[str, ...] = ()  # what the translation could not say
 
 
 _NOTHING = Usage()
@@ -53,6 +74,7 @@ def record(
     upstream_request_id: str | None = None,
     usage: Usage | None = None,
     cost_micro: int | None = None,
+    losses: tuple[str, ...] = (),
 ) -> UsageRecord:
     """What is kept of an exchange, in one go: this is on the hot path."""
     tokens = usage or _NOTHING
@@ -85,4 +107,6 @@ def record(
         web_searches=tokens.web_searches,
         cost_micro=cost_micro,
         usage_source=UsageSource.NONE if usage is None else UsageSource.UPSTREAM,
+        losses=losses or ticket.losses,
+        upstream_protocol=ticket.upstream_protocol if ticket.upstream else None,
     )

@@ -27,9 +27,13 @@ def test_the_short_form_measures_everything_and_no_request_fails(tmp_path: Path)
     assert list(sections) == [
         "CPU per request: OpenAI Chat, same protocol",
         "CPU per request: Anthropic, same protocol",
+        "CPU per request: OpenAI Chat to Anthropic, translated",
+        "CPU per request: Anthropic to OpenAI Chat, translated",
         "Added latency, OpenAI Chat, same protocol",
         "Memory",
         "Scale",
+        "Translation: cost by the length of the conversation",
+        "Translation: cost by the length of the stream",
     ]
     for title, rows in sections.items():
         assert rows, title

@@ -79,7 +79,7 @@ def test_of_several_keys_the_one_that_is_ours_wins() -> None:
         ({"messages": []}, 400, "model"),
         (b'{"model": {}, "model": "gpt-5", "messages": []}', 400, "model"),
         ({"model": "unheard-of", "messages": []}, 404, "model"),
-        ({"model": "gemini-3-pro", "messages": []}, 400, "model"),
+        ({"model": "gemini-3-pro", "messages": []}, 400, "messages"),
     ],
 )
 def test_a_bad_body_is_explained_and_recorded(body: object, status: int, param: str | None) -> None:

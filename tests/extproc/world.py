@@ -8,21 +8,25 @@ from catalog import parse
 from extproc.exchange.actions import (
     Action,
     Admit,
+    ForgetAnswer,
+    LookUpAnswer,
     LookUpKey,
-    LookUpPin,
+    LookUpSeals,
     SendBody,
     SendHeaders,
     Settle,
 )
 from extproc.exchange.events import (
     AdmissionDecided,
+    AnswerForgotten,
+    AnswerLookedUp,
     Event,
     KeyLookedUp,
-    PinLookedUp,
     RequestBody,
     RequestHeaders,
     ResponseBody,
     ResponseHeaders,
+    SealsLookedUp,
     Settled,
     StoreFailed,
 )
@@ -50,12 +54,19 @@ accounts:
   google: {provider: google, credential: sk-upstream-google}
 models:
 - {name: gpt-5, targets: [{provider: one}]}
+- {name: chatty, targets: [{provider: one, model: gpt-5, surfaces: [openai_chat]}]}
+- name: either
+  targets:
+  - {provider: claude, model: claude-haiku-4-5, tier: 1}
+  - {provider: google, model: gemini-3-pro, tier: 2}
 - name: pair
   targets: [{provider: one, model: gpt-5, tier: 1}, {provider: two, model: gpt-5, tier: 2}]
 - {name: "claude-*", targets: [{provider: claude, model: "*"}]}
 - {name: gemini-3-pro, targets: [{provider: google}]}
 groups:
   chatters: {models: ["gpt-*"], endpoints: [chat]}
+  untouched: {passthrough: true}
+  careful: {strict: true}
 """
 
 SECRET = mint("sk-", "3").secret
@@ -97,6 +108,7 @@ class Play:
     said: list[Action] = field(default_factory=list)
     records: list[UsageRecord] = field(default_factory=list)
     pins: list[tuple[str, str]] = field(default_factory=list)
+    kept: dict[tuple[str, str], bytes] = field(default_factory=dict)
     admitted: list[Admit] = field(default_factory=list)
     world: World = field(default_factory=world)
 
@@ -119,13 +131,23 @@ class Play:
         match action:
             case LookUpKey():
                 return StoreFailed() if self.store_fails else KeyLookedUp(self.facts)
-            case LookUpPin():
-                return PinLookedUp(self.pinned)
+            case LookUpAnswer():
+                kept = self.kept.get(("answer", action.subject))
+                return AnswerLookedUp(self.pinned, kept)
+            case LookUpSeals():
+                wanted = action.call_ids
+                return SealsLookedUp(
+                    {i: self.kept["seal", i] for i in wanted if ("seal", i) in self.kept}
+                )
+            case ForgetAnswer():
+                del self.kept["answer", action.subject]
+                return AnswerForgotten()
             case Admit():
                 self.admitted.append(action)
                 return AdmissionDecided(Admission(self.verdict, self.decided or self.facts))
             case Settle():
                 self.records.append(action.record)
+                self.kept |= action.kept
                 if action.pin is not None:
                     self.pins.append(action.pin)
                 return Settled()

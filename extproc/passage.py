@@ -1,0 +1,145 @@
+"""The two ways of an answer: bytes pass as they come, or are said anew in the caller's protocol.
+
+A way knows how whole answers and streams go along it; a passage is one stream under way: it takes
+the upstream's bytes and gives the client's, with what is to be known of them.
+"""
+
+from typing import NamedTuple
+from typing import Protocol as TypingProtocol
+
+from extproc import failures
+from extproc.exchange.ticket import Ticket
+from extproc.world import World
+from translators.canonical.loss import Loss
+from translators.canonical.response import unfold
+from translators.canonical.stream import StreamEvent, Truncated
+from translators.conversion import Answering
+from translators.protocol import NotUnderstood, Protocol, StreamDecoder
+
+Passed = tuple[bytes, list[StreamEvent]]
+
+
+class Whole(NamedTuple):
+    """A whole answer for the client, and what it says."""
+
+    body: bytes
+    events: list[StreamEvent]
+    losses: tuple[Loss, ...] = ()
+    defect: Exception | None = None
+
+
+class Passage(TypingProtocol):
+    """`close` is called once, at the upstream's end. `ping` is a sign of life, empty where there is
+    none. `content_type` None: the upstream's own."""
+
+    @property
+    def content_type(self) -> str | None: ...
+
+    @property
+    def losses(self) -> tuple[Loss, ...]: ...
+
+    @property
+    def defect(self) -> Exception | None:
+        """What broke it, where the fault is ours: it was told to the client as an error."""
+
+    def feed(self, data: bytes) -> Passed: ...
+
+    def close(self) -> Passed: ...
+
+    def ping(self) -> bytes: ...
+
+
+class NativeWay:
+    """The upstream speaks the caller's protocol: an observer reads along."""
+
+    translated = False
+
+    def __init__(self, world: World, ticket: Ticket) -> None:
+        self._protocol = world.protocol(ticket.upstream_protocol)
+        self._request_id = ticket.request_id
+
+    def whole(self, body: bytes, content_type: str) -> Whole:
+        """Raises NotUnderstood."""
+        return Whole(body, self._protocol.observe_response(body))
+
+    def stream(self, content_type: str) -> Passage:
+        return NativePassage(self._protocol, content_type, self._request_id)
+
+
+class NativePassage:
+    """Bytes pass unchanged."""
+
+    __slots__ = ("_observer", "_protocol", "_request_id")
+
+    content_type = None
+    losses: tuple[Loss, ...] = ()
+    defect = None
+
+    def __init__(self, protocol: Protocol, content_type: str, request_id: str) -> None:
+        self._observer: StreamDecoder | None = protocol.stream_observer(content_type)
+        self._protocol = protocol
+        self._request_id = request_id
+
+    def feed(self, data: bytes) -> Passed:
+        if self._observer is None:
+            return data, []
+        try:
+            return data, self._observer.feed(data)
+        except NotUnderstood:
+            # What cannot be read still passes; it cannot be metered from here on.
+            self._observer = None
+            return data, []
+
+    def close(self) -> Passed:
+        """A clean end without the protocol's marker is told to the client as an error."""
+        if self._observer is None:
+            return b"", []
+        try:
+            events = self._observer.close()
+        except NotUnderstood:
+            return b"", []
+        if not any(isinstance(event, Truncated) for event in events):
+            return b"", events
+        failure = failures.truncated()
+        return self._protocol.render_stream_failure(failure, self._request_id), events
+
+    def ping(self) -> bytes:
+        """None: the bytes may be in the middle of an event."""
+        return b""
+
+
+class TranslatedWay:
+    """The upstream speaks another protocol, or the caller wants another format."""
+
+    translated = True
+
+    def __init__(self, world: World, ticket: Ticket) -> None:
+        reply = ticket.reply
+        assert reply is not None
+        self._source = world.protocol(ticket.protocol)
+        self._target = world.protocol(ticket.upstream_protocol)
+        self._counting = reply.counting
+        self._answering = Answering(
+            self._source, self._target, reply.tools, reply.context, reply.issuer
+        )
+
+    def whole(self, body: bytes, content_type: str) -> Whole:
+        """Raises NotUnderstood. An upstream that streams unasked is folded."""
+        if self._counting:
+            assert self._source.counting is not None and self._target.counting is not None
+            return Whole(self._source.counting.render(self._target.counting.decode(body)), [])
+        if content_type.startswith("text/event-stream"):
+            folding = self._answering.folding(content_type)
+            events = folding.feed(body)
+            last, _, encoded = folding.close()
+            return Whole(encoded.body, [*events, *last], encoded.losses, folding.defect)
+        response, encoded = self._answering.whole(body)
+        return Whole(encoded.body, list(unfold(response)), encoded.losses)
+
+    def stream(self, content_type: str) -> Passage:
+        return self._answering.stream(content_type)
+
+
+def way(world: World, ticket: Ticket) -> NativeWay | TranslatedWay:
+    """The way of this exchange's answer."""
+    return NativeWay(world, ticket) if ticket.reply is None else TranslatedWay(world, ticket)
