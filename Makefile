@@ -15,7 +15,7 @@ PYTHON ?=
 ARGS ?=
 PEERS ?=
 
-.PHONY: help demo once test lint format bench e2e constraints clean
+.PHONY: help demo once test lint format bench e2e golden conformance fuzz constraints clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -39,6 +39,15 @@ format: $(VENV)/.dev ## Format the code.
 
 e2e: $(VENV)/.dev node_modules/.installed ## Only the tests with the real Envoy.
 	$(BIN)/pytest -m e2e $(ARGS)
+
+golden: $(VENV)/.dev ## Write the golden files of the translators anew; review them as a diff.
+	$(BIN)/python -m tests.translators.conformance.golden
+
+conformance: $(VENV)/.dev ## Write docs/conformance.md and the tables of docs/losses.md from them.
+	$(BIN)/python -m tests.translators.conformance.page
+
+fuzz: $(VENV)/.dev ## 100,000 damaged inputs for every decoder; FUZZ_SEED=n replays a run.
+	$(BIN)/pytest -m slow tests/translators/test_fuzz.py -s $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the floor; PEERS=1 also against other gateways.
 	PEERS=$(PEERS) $(BIN)/python -m bench $(ARGS)

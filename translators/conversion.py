@@ -91,7 +91,7 @@ class Answering:
     def written(self, response: Response) -> tuple[Response, Encoded]:
         """The response and its bytes. The caller of this sees the failure and sends its status."""
         if response.failure is not None:
-            body = self.source.render_failure(response.failure, self.context.seed)
+            body = self.source.render_failure(response.failure, self.context.error_id)
             return response, Encoded(body)
         return response, self.source.encode_response(response, self.context)
 
@@ -146,7 +146,7 @@ class Passage:
 
     def __init__(self, answering: Answering, content_type: str) -> None:
         self._source = answering.source
-        self._seed = answering.context.seed
+        self._error_id = answering.context.error_id
         self._reading = _Reading(answering, content_type)
         self._encoder = answering.source.stream_encoder(answering.context)
         self._over = False
@@ -209,7 +209,7 @@ class Passage:
         pieces: list[bytes] = []
         if self._write_one(Failed(failure), pieces) is None:
             return b"".join(pieces)
-        return self._source.render_stream_failure(failure, self._seed)
+        return self._source.render_stream_failure(failure, self._error_id)
 
 
 class Folding:

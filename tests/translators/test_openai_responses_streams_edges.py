@@ -51,6 +51,7 @@ from translators.canonical.stream import (
 )
 from translators.canonical.usage import Usage
 from translators.openai_responses import PROTOCOL
+from translators.stripping import stripped
 
 
 def test_what_others_seal_is_carried_in_reasoning_items() -> None:
@@ -215,3 +216,12 @@ def test_finished_may_come_before_the_last_figures() -> None:
     )
     response = checked(stream)
     assert (response["status"], response["usage"]["output_tokens"]) == ("incomplete", 3)
+
+
+def test_reasoning_that_nobody_sealed_is_marked_so_that_it_is_never_sent_home() -> None:
+    part = Reasoning("so")
+    output = checked(streamed(answer(part)))["output"]
+    assert output[0]["encrypted_content"] == "clv1.none.@unsealed"
+    body = json.dumps({"model": "m", "input": output}).encode()
+    assert [_bare(p) for turn in PROTOCOL.decode_request(body).turns for p in turn.parts] == [part]
+    assert stripped(body) == (b'{"model":"m","input":[]}', True)

@@ -201,7 +201,10 @@ def _is_enforceable(schema: dict[str, Any]) -> bool:
         written, told = enforced_schema(schema)
     except NotEnforceable:
         return False
-    return not told and "$ref" not in written and _is_closed(schema)
+    try:
+        return not told and "$ref" not in written and _is_closed(schema)
+    except RecursionError:
+        return False  # nested more deeply than anybody enforces
 
 
 def _is_closed(schema: object) -> bool:

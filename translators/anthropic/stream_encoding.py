@@ -154,7 +154,8 @@ class MessagesStreamEncoder:
 
     def _fail(self, failure: Failure) -> bytes:
         self._phase = _Phase.OVER
-        return render_stream_failure(failure, f"req_{self._context.seed}")
+        named = self._context.request_id or f"req_{self._context.seed}"
+        return render_stream_failure(failure, named)
 
     # -------------------------------------------------------------------------------- its blocks
 

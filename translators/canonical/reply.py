@@ -21,3 +21,9 @@ class ReplyContext:
     sse: bool = True  # else a JSON array, where the dialect has one
     echo: Mapping[str, Any] = field(default_factory=dict)
     previous_id: str | None = None  # the stored answer that this one continues
+    request_id: str = ""  # as the answer's headers name it
+
+    @property
+    def error_id(self) -> str:
+        """How an error inside the answer names the request."""
+        return self.request_id or self.seed

@@ -119,8 +119,8 @@ class ChunkStream:
         """The error as the API writes it inside a stream. Calls that are not complete are lost."""
         self._over = True
         if self._context.sse:
-            return render_stream_failure(failure, self._context.seed)
-        return self._element(render_failure(failure, self._context.seed)) + b"]"
+            return render_stream_failure(failure, self._context.error_id)
+        return self._element(render_failure(failure, self._context.error_id)) + b"]"
 
 
 def stream_encoder(context: ReplyContext) -> ChunkStream:

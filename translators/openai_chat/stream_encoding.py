@@ -86,7 +86,7 @@ class ChatEncoder:
     """See translators/protocol.py, StreamEncoder."""
 
     def __init__(self, context: ReplyContext) -> None:
-        self._seed = context.seed
+        self._error_id = context.error_id
         self._shows = context.show_reasoning
         self._with_usage = context.include_usage
         base = {
@@ -196,7 +196,7 @@ class ChatEncoder:
 
     def _fail(self, failure: Failure) -> bytes:
         self._over = True
-        return render_stream_failure(failure, self._seed)
+        return render_stream_failure(failure, self._error_id)
 
     # ---------------------------------------------------------------------------------- parts
 

@@ -156,7 +156,7 @@ class OpenReasoning:
         self._pieces.append(text)
         self._deltas.write(text)
 
-    def end(self, encrypted: str | None) -> None:
+    def end(self, encrypted: str) -> None:
         item: Item = {"id": self.id, "type": "reasoning", "summary": []}
         if self._pieces:
             text = "".join(self._pieces)
@@ -164,8 +164,7 @@ class OpenReasoning:
             self._wire.event("response.reasoning_summary_text.done", **self._place, text=text)
             self._wire.event("response.reasoning_summary_part.done", **self._place, part=part)
             item["summary"] = [part]
-        if encrypted is not None:
-            item["encrypted_content"] = encrypted
+        item["encrypted_content"] = encrypted
         self._output.done(self.index, item)
 
 

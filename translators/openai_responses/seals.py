@@ -4,6 +4,10 @@ Only a reasoning item has an opaque field here. Other dialects also sign calls a
 reasoning as withheld. Such a seal travels in a reasoning item of its own, right behind what it
 seals, whose payload begins with one of the marks below; read again, it goes back to its place. The
 marks hold a character that no seal's alphabet has.
+
+Reasoning that nobody sealed is marked as well. A client that sends it back to this dialect's own
+servers would be told that there is no such item: the mark lets it be taken out before
+(translators/stripping.py).
 """
 
 from dataclasses import replace
@@ -15,10 +19,13 @@ from translators.openai_responses.vocabulary import NAME
 
 _BEHIND = "@behind."  # the seal of the part before
 _REDACTED = "@redacted."  # reasoning that its provider withheld
+_NOBODY = Sealed("none", "@unsealed")
 
 
-def of_reasoning(sealed: Sealed, redacted: bool) -> str:
+def of_reasoning(sealed: Sealed | None, redacted: bool) -> str:
     """`encrypted_content` of a reasoning item."""
+    if sealed is None:
+        return carry.wrapped(_NOBODY, NAME)
     if redacted and sealed.issuer != NAME:
         sealed = Sealed(sealed.issuer, _REDACTED + sealed.payload)
     return carry.wrapped(sealed, NAME)
@@ -35,6 +42,8 @@ def read_reasoning(text: str, encrypted: str | None, item_id: str | None) -> Rea
     if not encrypted:
         return Reasoning(text, id=item_id)
     sealed = carry.opened(encrypted, NAME)
+    if sealed == _NOBODY:
+        return Reasoning(text, id=item_id)
     if sealed.payload.startswith(_BEHIND):
         return Sealed(sealed.issuer, sealed.payload.removeprefix(_BEHIND))
     if sealed.payload.startswith(_REDACTED):

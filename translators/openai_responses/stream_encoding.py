@@ -213,8 +213,7 @@ class ResponsesEncoder:
         part = self._open.pop(key)
         match part:
             case OpenReasoning():
-                encrypted = seals.of_reasoning(sealed, redacted=False) if sealed else None
-                part.end(encrypted)
+                part.end(seals.of_reasoning(sealed, redacted=False))
                 return
             case OpenText() | OpenCall():
                 part.end()
@@ -279,7 +278,7 @@ class ResponsesEncoder:
         opened = OpenReasoning(self._output)
         if part.text:
             opened.add(part.text)
-        opened.end(seals.of_reasoning(part.sealed, part.redacted) if part.sealed else None)
+        opened.end(seals.of_reasoning(part.sealed, part.redacted))
 
     def _built_in(self, call: ToolCall, arguments: str) -> None:
         self._leave_message()
