@@ -15,7 +15,7 @@ PYTHON ?=
 ARGS ?=
 PEERS ?=
 
-.PHONY: help demo once test lint format bench e2e golden conformance fuzz constraints clean
+.PHONY: help demo once test lint format bench e2e clients golden conformance fuzz constraints clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -39,6 +39,10 @@ format: $(VENV)/.dev ## Format the code.
 
 e2e: $(VENV)/.dev node_modules/.installed ## Only the tests with the real Envoy.
 	$(BIN)/pytest -m e2e $(ARGS)
+
+clients: $(VENV)/.dev ## Claude Code, Codex and Gemini CLI through the gateway, on every provider's models.
+	@cd tests/e2e/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	$(BIN)/pytest -m slow tests/e2e/test_clients.py $(ARGS)
 
 golden: $(VENV)/.dev ## Write the golden files of the translators anew; review them as a diff.
 	$(BIN)/python -m tests.translators.conformance.golden
