@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.callers import Caller
+from tests.e2e.callers_anthropic import AnthropicCaller
+from tests.e2e.callers_gemini import GeminiCaller
+from tests.e2e.callers_openai import ChatCaller, ResponsesCaller
 from tests.e2e.gateway import Gateway, Simulator, gateway, simulator
 
 
@@ -17,3 +21,14 @@ def upstream() -> Iterator[Simulator]:
 def shared(upstream: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("gateway"), upstream) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def callers(shared: Gateway) -> Iterator[dict[str, Caller]]:
+    """Every vendor's SDK on the shared gateway, by dialect."""
+    made: list[Caller] = [
+        kind(shared) for kind in (AnthropicCaller, ChatCaller, ResponsesCaller, GeminiCaller)
+    ]
+    yield {caller.dialect: caller for caller in made}
+    for caller in made:
+        caller.close()

@@ -26,6 +26,7 @@ UPSTREAM_KEY = "sk-upstream-credential-of-the-operator"
 
 CATALOG = """
 version: 1
+limits: {keep_alive_ms: 1000}
 domains:
 - {name: api.clavis.localhost}
 - {name: us.clavis.localhost}
@@ -36,20 +37,26 @@ providers:
   anthropic: {preset: anthropic, base_url: "${SIMULATOR}", prices: anthropic}
   openai: {preset: openai, base_url: "${SIMULATOR}", prices: openai}
   google: {preset: google, base_url: "${SIMULATOR}", prices: google}
+  deepseek: {preset: deepseek, base_url: "${SIMULATOR}", prices: none}
   nowhere: {preset: openai, base_url: "http://127.0.0.1:${CLOSED_PORT}", prices: none}
 accounts:
   anthropic-1: {provider: anthropic, credential: "${UPSTREAM_KEY}"}
   openai-1: {provider: openai, credential: "${UPSTREAM_KEY}"}
   google-1: {provider: google, credential: "${UPSTREAM_KEY}"}
+  deepseek-1: {provider: deepseek, credential: "${UPSTREAM_KEY}"}
   nowhere-1: {provider: nowhere, credential: "${UPSTREAM_KEY}"}
   wrong-key: {provider: anthropic, pool: wrong, credential: "not-the-key"}
 models:
 - {name: "claude-*", targets: [{provider: anthropic, pool: default, model: "*"}]}
 - {name: "gpt-*", kinds: [chat], targets: [{provider: openai, model: "*"}]}
+- {name: "gpt-5-c-*", targets: [{provider: openai, model: "*", surfaces: [openai_chat]}]}
+- {name: "gpt-5-r-*", targets: [{provider: openai, model: "*", surfaces: [openai_responses]}]}
+- {name: "deepseek-*", targets: [{provider: deepseek, model: "*", surfaces: [openai_chat]}]}
 - {name: gpt-image-1, kinds: [image], targets: [{provider: openai}]}
 - {name: "text-embedding-*", kinds: [embedding], targets: [{provider: openai, model: "*"}]}
 - {name: "gemini-*", targets: [{provider: google, model: "*"}]}
 - {name: gemini-embedding-001, kinds: [embedding], targets: [{provider: google}]}
+- {name: haiku, targets: [{provider: anthropic, pool: default, model: claude-haiku-4-5}]}
 - name: public-name
   targets:
   - {provider: anthropic, pool: default, model: claude-haiku-4-5}
@@ -57,6 +64,22 @@ models:
   - {provider: google, model: gemini-2.5-flash}
 - {name: our-key-is-wrong, targets: [{provider: anthropic, pool: wrong, model: claude-haiku-4-5}]}
 - {name: unreachable, targets: [{provider: nowhere, model: gpt-5}]}
+- name: from-messages-to-responses
+  targets:
+  - {provider: anthropic, pool: default, model: claude-haiku-4-5, tier: 1}
+  - {provider: openai, model: gpt-5, surfaces: [openai_responses], tier: 2}
+- name: from-generate-to-messages
+  targets:
+  - {provider: google, model: gemini-3-pro, tier: 1}
+  - {provider: anthropic, pool: default, model: claude-haiku-4-5, tier: 2}
+- name: from-chat-to-generate
+  targets:
+  - {provider: openai, model: gpt-5, surfaces: [openai_chat], tier: 1}
+  - {provider: google, model: gemini-3-pro, tier: 2}
+- name: from-responses-to-chat
+  targets:
+  - {provider: openai, model: gpt-5, surfaces: [openai_responses], tier: 1}
+  - {provider: openai, model: gpt-5-mini, surfaces: [openai_chat], tier: 2}
 - name: second-saves
   targets:
   - {provider: nowhere, model: gpt-5, tier: 1}

@@ -1,7 +1,7 @@
 """Real command-line agents, by base URL alone, on every provider's models: `make clients`.
 
 Each agent is asked one thing. The upstream, scripted, lets it run a command in its own shell first,
-so that a whole round of its tool loop crosses the gateway: its tools, the call, the result, the end.
+so that a whole round of its tool loop crosses the gateway: tools, call, result, end.
 The proof is in what the upstream received: the command's output, in the upstream's own protocol.
 """
 

@@ -48,7 +48,7 @@ def asked(running: Gateway, path: str, body: bytes, **headers: str) -> httpx.Res
 
 @pytest.mark.parametrize(
     ("name", "upstream_name"),
-    [("claude-haiku-4-5", "claude-haiku-4-5"), ("public-name", "claude-haiku-4-5")],
+    [("claude-haiku-4-5", "claude-haiku-4-5"), ("haiku", "claude-haiku-4-5")],
 )
 def test_unknown_fields_white_space_and_numbers_reach_the_upstream_byte_by_byte(
     shared: Gateway, name: str, upstream_name: str
