@@ -28,7 +28,16 @@ ARROWS: dict[str, set[str]] = {
 
 # Rules are pure: they talk to nobody and read no clock.
 PURE = ("translators", "extproc/exchange")
-PURE_FILES = ("ledger/keys.py", "ledger/model.py", "extproc/relay.py", "extproc/planning.py")
+PURE_FILES = (
+    "ledger/keys.py", "ledger/model.py", "extproc/relay.py", "extproc/planning.py",
+    *(
+        f"extproc/http2/{name}.py"
+        for name in (
+            "blocks", "connection", "events", "floods", "frames", "headers", "messages",
+            "outbound", "streams",
+        )
+    ),
+)  # fmt: skip
 IMPURE_MODULES = {
     "asyncio", "socket", "time", "datetime", "os", "subprocess", "threading", "grpc", "redis",
     "httpx", "sqlalchemy", "aiosqlite", "asyncpg", "uvloop", "pathlib", "shutil", "tempfile",
@@ -106,14 +115,35 @@ def test_rules_do_no_io_and_read_no_clock(path: Path) -> None:
     assert imported & IMPURE_MODULES == set()
 
 
-def test_grpc_is_imported_by_the_servers_shell_alone() -> None:
-    users = {
+def users_of(*packages: str) -> set[str]:
+    """The files of the data plane that import one of these, or a part of it."""
+    prefixes = tuple(f"{package}." for package in packages)
+    return {
         relative(path)
         for path in PYTHON
         if relative(path).startswith("extproc/")
-        and {m.split(".")[0] for m in modules_of(path)} & {"grpc", "grpc_health"}
+        and any(f"{module}.".startswith(prefixes) for module in modules_of(path))
     }
-    assert users == {"extproc/server.py"}
+
+
+def test_grpc_is_known_to_the_servers_shell_alone() -> None:
+    """The server is our own: grpcio is for clients in tests and for the floor of the benchmarks."""
+    assert users_of("grpc", "grpclib") == set()
+    assert users_of("grpc_health") == {"extproc/http2/health.py"}
+    assert users_of("hpack") == {"extproc/http2/headers.py"}
+    outside = {name for name in users_of("extproc.http2") if not name.startswith("extproc/http2/")}
+    assert outside == {"extproc/server.py"}
+
+
+def test_the_server_knows_nothing_of_what_it_serves() -> None:
+    ours = {name for name in users_of(*ROOMS) if name.startswith("extproc/http2/")}
+    others = {
+        module
+        for name in ours
+        for module in modules_of(ROOT / name)
+        if module.split(".")[0] in ROOMS and not module.startswith("extproc.http2")
+    }
+    assert others == set()
 
 
 def test_no_vendor_is_named_in_the_canonical_vocabulary() -> None:
