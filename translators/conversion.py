@@ -5,12 +5,13 @@ encode. Back: decode, give the tools their own names, encode. The protocols know
 and the neutral form; nothing here knows any dialect.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from translators.canonical.capabilities import Capabilities
 from translators.canonical.failure import Failure, Kind
-from translators.canonical.loss import Encoded, Loss, unique
+from translators.canonical.loss import Encoded, Loss, Neutral, unique
 from translators.canonical.reply import ReplyContext
 from translators.canonical.request import Request
 from translators.canonical.response import Fold, Response, fold, unfold
@@ -30,7 +31,8 @@ _DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeEr
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A body for the upstream, its losses, and the map that gives tools their own names back."""
+    """A body for the upstream, its losses, and the map that gives tools their own names back.
+    `request` is the caller's."""
 
     body: bytes
     losses: tuple[Loss, ...]
@@ -41,21 +43,31 @@ class Conversion:
 def convert(
     request: Request, target: Protocol, model: str, capabilities: Capabilities
 ) -> Conversion:
-    """The request in the target's dialect, under the upstream's model name.
+    """The request in the target's dialect, under the upstream's model name and the end user's
+    pseudonym.
 
     Raises NotUnderstood where the target has no way to say it and no loss would be honest.
     """
     if request.choices > 1:
         # A translated answer has one choice; the others would be billed and thrown away.
-        raise NotUnderstood("Several choices cannot be had in a translation; ask for one.", "n")
+        message = "Several choices cannot be had in a translation; ask for one."
+        raise NotUnderstood(message, param=Neutral.CHOICES)
     rules = target.tool_rules
     if not capabilities.freeform_tools:
         rules = replace(rules, freeform=False)
-    fitting, tools, losses = fitted(replace(request, model=model), rules)
+    user = pseudonym(request.user) if request.user else None
+    fitting, tools, losses = fitted(replace(request, model=model, user=user), rules)
     encoded = target.encode_request(fitting, capabilities)
     return Conversion(
         encoded.body, unique((*request.losses, *losses, *encoded.losses)), tools, request
     )
+
+
+def pseudonym(user: str) -> str:
+    """What another provider gets for the id of an end user: always the same, so that it can tell
+    users apart where it looks for abuse, and no name, address or account to be read in it."""
+    digest = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"user-{digest[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ a dialect demands its encoder asks for here, and what had to be changed for it i
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
 from typing import assert_never
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.parts import (
     Inline,
     Media,
@@ -45,10 +45,9 @@ NO_RESULT = "[no result]"
 ORPHAN = "[tool result]"
 ORPHAN_ERROR = "[tool error]"
 
-_FIELD = "turns[].tool_result"
-MOVED = Loss(_FIELD, LossKind.CHANGED, "a result was moved to stand behind its call")
-MADE_TEXT = Loss(_FIELD, LossKind.CHANGED, "a result without a call became text")
-SUPPLIED = Loss(_FIELD, LossKind.ADDED, "a call without a result got one that says so")
+MOVED = Loss(Neutral.RESULT, LossKind.CHANGED, "a result was moved to stand behind its call")
+MADE_TEXT = Loss(Neutral.RESULT, LossKind.CHANGED, "a result without a call became text")
+SUPPLIED = Loss(Neutral.RESULT, LossKind.ADDED, "a call without a result got one that says so")
 
 
 def merged(turns: Iterable[Turn]) -> list[Turn]:
@@ -75,6 +74,13 @@ def _one(run: list[Turn]) -> Turn:
     parts = tuple(part for turn in run for part in turn.parts)
     name = first.name if all(turn.name == first.name for turn in run) else None
     return Turn(first.role, parts, name)
+
+
+def prefilled(turns: Sequence[Turn]) -> bool:
+    """Whether the conversation ends in words of the assistant, for the model to go on with."""
+    last = turns[-1].parts if turns and turns[-1].role is Role.ASSISTANT else ()
+    said = (part for part in reversed(last) if not isinstance(part, Text) or part.text.strip())
+    return isinstance(next(said, None), Text)
 
 
 # ------------------------------------------------------------------------------- calls and results

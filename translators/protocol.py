@@ -9,13 +9,14 @@ protocol is one folder and no line elsewhere.
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 from typing import Protocol as TypingProtocol
 
 from translators.canonical.capabilities import Capabilities
 from translators.canonical.failure import Failure
-from translators.canonical.loss import Encoded, Loss
+from translators.canonical.loss import Encoded, Loss, is_neutral
 from translators.canonical.reply import ReplyContext
 from translators.canonical.request import Request
 from translators.canonical.response import Response
@@ -23,7 +24,10 @@ from translators.canonical.stream import StreamEvent
 
 
 class NotUnderstood(ValueError):
-    """The outside world sent bytes that this protocol cannot read. Answer 400 (a caller) or 502."""
+    """The outside world sent bytes that this protocol cannot read. Answer 400 (a caller) or 502.
+
+    `param` is the caller's own field where a decoder refuses, a neutral name where an encoder does.
+    """
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -88,6 +92,7 @@ class ToolRules:
     freeform: bool = False
     namespaces: bool = False
     origins: tuple[str, ...] = ()
+    cached_search: bool = False  # a search can be held to what was found before
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +145,36 @@ class Protocol:
     stream_decoder: Callable[[str, str], StreamDecoder]  # content-type, issuer of its seals
     stream_encoder: Callable[[ReplyContext], StreamEncoder]
     tool_rules: ToolRules
+    fields: Mapping[str, str]  # neutral names -> this dialect's own fields, where they differ
     counting: Counting | None  # None: this dialect cannot count
     state: State | None = None  # None: this dialect's server remembers nothing
     no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
+    # What a body with tool calls has in it, where requests have no field for their sealed values.
+    unsealed_calls: bytes | None = None
+    demanded: Mapping[str, str] = field(default_factory=dict)  # headers that its server insists on
+    telltales: tuple[str, ...] = ()  # fields that only this dialect's requests have; see `is_told`
+    overloaded_status: int = 503  # how its clients are told that a model has too much to do
+    wants_events: Callable[[str], bool] = lambda query: True  # by the query: SSE, or a JSON array
+
+    def own_name(self, field: str | None) -> str | None:
+        """What a caller of this dialect calls a field: for a neutral name his own field, or the one
+        that holds it; any other is his own already."""
+        if field is None or not is_neutral(field):
+            return field
+        name = str(field)
+        while name and name not in self.fields:
+            name = name.rpartition(".")[0]
+        return self.fields.get(name, str(field))
+
+    def is_told(self, request: Mapping[str, Any]) -> bool:
+        """Whether a body, parsed, can be no other dialect's. `tools[].x`: a field of the first
+        tool."""
+        tools = request.get("tools")
+        first = tools[0] if isinstance(tools, list) and tools else None
+        fields = set(request)
+        if isinstance(first, dict):
+            fields |= {f"tools[].{name}" for name in first}
+        return not fields.isdisjoint(self.telltales)
 
 
 @cache

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from translators import freeform
-from translators.canonical.loss import Loss, LossKind, unique
+from translators.canonical.loss import Loss, LossKind, Neutral, unique
 from translators.canonical.parts import Part, ToolCall, ToolKind, ToolResult
-from translators.canonical.request import AnyTool, Request, Tool, ToolChoice, Turn
+from translators.canonical.request import AnyTool, Request, Tool, ToolChoice, Turn, WebSearch
 from translators.canonical.stream import (
     PartBegun,
     PartDelta,
@@ -26,11 +26,12 @@ from translators.fitting import Fitting
 from translators.protocol import ToolRules
 from translators.unanswered import Unanswered
 
-DUPLICATE = Loss("tools[]", LossKind.DROPPED, "of tools with one name the last is used")
-RENAMED = Loss("tools[].name", LossKind.CHANGED, "the model sees a name that the target permits")
-FLATTENED = Loss("tools[].namespace", LossKind.CHANGED, "the namespace became a part of the name")
-AS_FUNCTION = Loss("tools[].type", LossKind.CHANGED, "a tool of another kind became a function")
-UNENFORCED = Loss("tools[].format", LossKind.CHANGED, "the grammar is told, not enforced")
+DUPLICATE = Loss(Neutral.TOOLS, LossKind.DROPPED, "of tools with one name the last is used")
+RENAMED = Loss(Neutral.TOOL_NAME, LossKind.CHANGED, "the model sees a permitted name")
+FLATTENED = Loss(Neutral.TOOL_NAMESPACE, LossKind.CHANGED, "it became a part of the name")
+AS_FUNCTION = Loss(Neutral.TOOL_TYPE, LossKind.CHANGED, "a tool of another kind became a function")
+UNENFORCED = Loss(Neutral.TOOL_FORMAT, LossKind.CHANGED, "the grammar is told, not enforced")
+LIVE = Loss(Neutral.WEB_SEARCH, LossKind.DROPPED, "no live page may be read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,13 @@ class _Names:
         self._ids = _Ids(rules, calls)
 
     def _distinct(self, tools: Iterable[AnyTool]) -> list[AnyTool]:
-        """Of tools with one name the last, in the place of the first."""
+        """Of tools with one name the last, in the place of the first. A search that may ask nobody
+        is none where it would: what the model looks for tells what the caller works on."""
         found: dict[object, AnyTool] = {}
         for place, tool in enumerate(tools):
+            if isinstance(tool, WebSearch) and tool.cached and not self._rules.cached_search:
+                self.losses.append(LIVE)
+                continue
             key = (tool.namespace, tool.name) if isinstance(tool, Tool) else place
             if key in found:
                 self.losses.append(DUPLICATE)

@@ -163,6 +163,18 @@ def test_a_request() -> None:
     assert poor.tools == ToolMap({"patch": ("patch", "freeform", "", "")})
 
 
+def test_an_end_user_has_the_same_pseudonym_everywhere() -> None:
+    def said(request: Request, capabilities: Capabilities) -> Encoded:
+        return Encoded(str(request.user).encode())
+
+    target = replace(TARGET, encode_request=said)
+    asked = Request("alias", (), user="ann@example.org")
+    made = convert(asked, target, "real", Capabilities())
+    assert made.body == b"user-438c4c7afe600cdf1e455c369bec76dc"
+    assert made.losses == () and made.request is asked
+    assert convert(replace(asked, user=None), target, "real", Capabilities()).body == b"None"
+
+
 def test_a_whole_answer() -> None:
     response, encoded = ANSWERING.whole(b'[":hi", "mcp__read"]')
 

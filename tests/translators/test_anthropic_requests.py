@@ -301,6 +301,7 @@ def test_the_user_and_the_key_of_his_sessions_cache(user_id: str, key: str | Non
         ({"mcp_servers": [{"type": "url"}]}, ["mcp_servers"]),
         ({"inference_geo": "eu"}, ["inference_geo"]),
         ({"speed": "fast"}, ["speed"]),
+        ({"speed": "standard"}, []),
         ({"diagnostics": {"previous_message_id": "m"}}, ["diagnostics"]),
         ({"invented": 1, "not a name": 1, "nothing": None}, ["invented", "unknown_field"]),
         ({"metadata": {"user_id": "u", "more": 1}}, ["metadata.more"]),

@@ -216,12 +216,12 @@ def test_a_part(part: Part, blocks: list[Json]) -> None:
 @pytest.mark.parametrize(
     ("part", "loss"),
     [
-        (Media(MediaKind.IMAGE, Inline("x")), "media=dropped"),
-        (Opaque("gemini", "x", {}), "opaque=dropped"),
+        (Media(MediaKind.IMAGE, Inline("x")), "image=dropped"),
+        (Opaque("gemini", "x", {}), "parts[].x=dropped"),
         (Text("a", sealed=Sealed("gemini", "S")), "reasoning=unsealed"),
         (Text("a", (Citation(title="T"),)), "citations=dropped"),
         (Text("a", (Citation("https://x", start=3),)), "citations=changed"),
-        (ToolCall("t", "f", "{oops"), "tool_call.arguments=changed"),
+        (ToolCall("t", "f", "{oops"), "arguments=changed"),
         (SearchCall("s", ("a", "b")), "search.queries=changed"),
     ],
 )

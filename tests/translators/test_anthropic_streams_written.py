@@ -159,6 +159,7 @@ PARTS: tuple[Part, ...] = (
     ToolCall("t", "f", "", sealed=Sealed("gemini", "C")),
     ToolCall("u", "g", '{"b":1}'),
     ToolCall("v", "patch", '*** "free"\n\\', ToolKind.FREEFORM),
+    ToolCall("w", "g", '"no object"'),
     Refusal("No."),
 )
 
@@ -173,6 +174,18 @@ def test_every_part_in_a_stream_is_as_in_a_whole_answer() -> None:
         Message.model_validate_json(whole.body).content
     )
     assert encoder.losses == whole.losses
+
+
+def test_arguments_that_are_no_object_go_as_free_text_piece_by_piece() -> None:
+    encoder = PROTOCOL.stream_encoder(CONTEXT)
+    events: list[StreamEvent] = [
+        Begun("x", "m"), PartBegun(0, ToolCall("t", "exec", "")), PartDelta(0, " "),
+        PartDelta(0, 'echo "a'), PartDelta(0, '"\n'), PartEnded(0), Ended(),
+    ]  # fmt: skip
+    data = b"".join(encoder.write(event) for event in events)
+    (call,) = plain(put_together(data).content)
+    assert call["input"] == {"input": 'echo "a"\n'}
+    assert [str(loss) for loss in encoder.losses] == ["arguments=changed"]
 
 
 def test_a_carried_seal_comes_back() -> None:
@@ -190,7 +203,7 @@ def test_a_carried_seal_comes_back() -> None:
         Sealed("gemini", "C"),
     ]
     calls = [part for part in parts if isinstance(part, ToolCall)]
-    assert [call.sealed for call in calls] == [Sealed("gemini", "C"), None, None]
+    assert [call.sealed for call in calls] == [Sealed("gemini", "C"), None, None, None]
 
 
 def test_one_block_is_open_at_a_time() -> None:

@@ -154,7 +154,7 @@ def test_every_refusal_is_a_failure_that_can_be_told(
     assert failure.retry_after_s is None or failure.retry_after_s >= 0
     for told in PROTOCOLS:
         assert orjson.loads(told.render_failure(failure, "req_1"))
-        assert told.render_stream_failure(failure, "req_1").endswith(b"\n\n")
+        assert told.render_stream_failure(failure, "req_1").endswith((b"\n\n", b"\r\n\r\n"))
         assert all("\n" not in value for value in told.failure_headers(failure).values())
 
 

@@ -176,7 +176,7 @@ def test_what_has_no_place_is_told() -> None:
         metadata={"a": "b"},
         stream=True,
     )
-    names = ("verbosity", "user", "cache_key", "metadata", "cache_mark")
+    names = ("verbosity", "user", "cache_key", "metadata", "cache")
     assert losses == [f"{name}=dropped" for name in names]
 
 

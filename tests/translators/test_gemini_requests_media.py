@@ -32,12 +32,12 @@ MEDIA: dict[str, tuple[Media, list[Json], list[str]]] = {
     "unknown bytes without a label": (
         Media(MediaKind.IMAGE, Inline("AAAA")),
         [{"inlineData": {"mimeType": "image/jpeg", "data": "AAAA"}}],
-        ["turns[].media_type=changed"],
+        ["media.type=changed"],
     ),
     "pdf with a title": (
         Media(MediaKind.DOCUMENT, Inline(PDF), name="a.pdf", title="T", context="C", cited=True),
         [{"text": "T\nC"}, {"inlineData": {"mimeType": "application/pdf", "data": PDF}}],
-        ["turns[].citations=dropped", "turns[].file_name=dropped"],
+        ["citations=dropped", "media.name=dropped"],
     ),
     "audio": (
         Media(MediaKind.AUDIO, Inline("AAAA"), "audio/x-wav"),
@@ -47,7 +47,7 @@ MEDIA: dict[str, tuple[Media, list[Json], list[str]]] = {
     "https address": (
         Media(MediaKind.IMAGE, Located("https://x.org/a.WEBP?b=c.png"), detail="high"),
         [{"fileData": {"fileUri": "https://x.org/a.WEBP?b=c.png", "mimeType": "image/webp"}}],
-        ["turns[].detail=dropped", "turns[].media_type=changed"],
+        ["media.detail=dropped", "media.type=changed"],
     ),
     "https address with its type": (
         Media(MediaKind.DOCUMENT, Located("https://x.org/a"), "text/html", detail="auto"),
@@ -57,7 +57,7 @@ MEDIA: dict[str, tuple[Media, list[Json], list[str]]] = {
     "https address that tells nothing": (
         Media(MediaKind.DOCUMENT, Located("https://x.org/a.b/")),
         [{"fileData": {"fileUri": "https://x.org/a.b/", "mimeType": "application/pdf"}}],
-        ["turns[].media_type=changed"],
+        ["media.type=changed"],
     ),
     "data url": (
         Media(MediaKind.IMAGE, Located(f"data:image/jpeg;charset=utf-8;base64,{PNG}")),
@@ -87,12 +87,17 @@ def test_media(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [Located("http://x.org/a.png"), Located("file:///a"), Filed("openai", "file-1")]
+    ("source", "param"),
+    [
+        (Located("http://x.org/a.png"), "image"),
+        (Located("file:///a"), "image"),
+        (Filed("openai", "file-1"), "file"),
+    ],
 )
-def test_what_nobody_can_fetch_is_refused(source: Source) -> None:
+def test_what_nobody_can_fetch_is_refused(source: Source, param: str) -> None:
     with pytest.raises(NotUnderstood) as refused:
         contents(user(Media(MediaKind.IMAGE, source)))
-    assert refused.value.param == "turns[].parts[]"
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(
@@ -122,8 +127,8 @@ def test_parts_that_cannot_be_said() -> None:
     )
     assert found[1]["parts"] == [{"text": "b"}, {"executableCode": {"code": "1"}}]
     assert losses == [
-        "turns[].parts[].cache=dropped",
-        "turns[].citations=dropped",
-        "turns[].search=dropped",
-        "turns[].container=dropped",
+        "cache=dropped",
+        "citations=dropped",
+        "search=dropped",
+        "parts[].container=dropped",
     ]

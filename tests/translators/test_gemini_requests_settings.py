@@ -207,7 +207,7 @@ def test_everything_else_is_told() -> None:
         "generationConfig.responseModalities=dropped",
         "generationConfig.mediaResolution=dropped",
         "generationConfig.speechConfig=dropped",
-        "generationConfig.unknown=dropped",
+        "unknown_field=dropped",
         "generationConfig.enableAffectiveDialog=dropped",
         "toolConfig.includeServerSideToolInvocations=dropped",
         "toolConfig.retrievalConfig=dropped",

@@ -53,7 +53,7 @@ def test_functions_in_json_schema_or_in_geminis_own() -> None:
             ]
         }
     ]
-    assert losses == ["tools[].strict=dropped", "tools[].cache=dropped"]
+    assert losses == ["tools[].strict=dropped", "cache=dropped"]
     older = Capabilities(full_json_schema=False)
     found, losses = tools(F, Tool("h", schema={"type": "object"}), given=older)
     (declared, bare) = found[0]["functionDeclarations"]
@@ -78,18 +78,18 @@ def test_searches_and_hosted_tools() -> None:
     found, losses = tools(search, HostedTool("gemini", "urlContext", {"urlContext": {}}))
     assert found == [{"googleSearch": {}}, {"urlContext": {}}]
     assert losses == [
-        f"tools[].{name}=dropped"
+        f"web_search.{name}=dropped"
         for name in ("allowed_domains", "blocked_domains", "location", "max_uses", "context_size")
     ]
     found, losses = tools(WebSearch(), F)
     assert [list(tool) for tool in found] == [["functionDeclarations"]]
-    assert losses == ["tools[].web_search=dropped"]
+    assert losses == ["web_search=dropped"]
     forced = ToolChoice(ToolMode.REQUIRED, (WEB_SEARCH,))
     found, losses = tools(WebSearch(), F, tool_choice=forced)
     assert found == [{"googleSearch": {}}]
     assert losses == ["tools[]=dropped", "tool_choice=dropped"]
     found, losses = tools(WebSearch(), given=Capabilities(web_search=False))
-    assert (found, losses) == ([], ["tools[].web_search=dropped"])
+    assert (found, losses) == ([], ["web_search=dropped"])
     _, losses = tools(HostedTool("openai", "shell", {"type": "shell"}))
     assert losses == ["tools[].shell=dropped"]
 

@@ -220,9 +220,9 @@ def test_what_cannot_be_said_is_a_loss() -> None:
     ]
     assert losses == [
         "citations=dropped",
-        "container=dropped",
+        "parts[].container=dropped",
         "tool_result=dropped",
-        "media=dropped",
+        "image=dropped",
     ]
 
 

@@ -145,7 +145,9 @@ def test_an_error_ends_the_stream(end: StreamEvent, code: int) -> None:
         PartBegun(1, ToolCall("c", "f", "")),
         PartDelta(1, '{"a":'),
     ]
-    chunks = payloads(write([*begun, end]))
+    data = write([*begun, end])
+    assert data.endswith(b"\r\n\r\n") and data.count(b"\n") == data.count(b"\r\n")
+    chunks = payloads(data)
     check(chunks)
     assert [list(one) for one in chunks] == [
         ["candidates", "modelVersion", "responseId"],

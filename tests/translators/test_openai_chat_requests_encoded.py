@@ -180,11 +180,11 @@ SETTINGS: dict[str, Case] = {
         {"user": "u", "prompt_cache_key": "k"},
         {},
     ),
-    "a long user (5.12)": (
+    "a long key": (
         HOME,
-        {"user": "u" * 65},
-        {"user": "f20e249d15fa4b9f44ba21d154f62e1efa76ddfdce5d25139a33a4787cee5a8b"},
-        {"user": CHANGED},
+        {"cache_key": "u" * 65},
+        {"prompt_cache_key": "f20e249d15fa4b9f44ba21d154f62e1efa76ddfdce5d25139a33a4787cee5a8b"},
+        {},
     ),
     "no hints": (
         Capabilities(cache_hints=False),

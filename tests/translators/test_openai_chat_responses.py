@@ -263,7 +263,7 @@ def test_sources_are_at_their_places_in_the_whole_text() -> None:
 LOST: list[tuple[Part, str]] = [
     (Text("x", (Citation(quoted="q"),)), "citations=dropped"),
     (Media(MediaKind.AUDIO, Inline("AA")), "audio=dropped"),
-    (Opaque("anthropic", "x", {}), "parts[]=dropped"),
+    (Opaque("anthropic", "x", {}), "parts[].x=dropped"),
 ]
 
 

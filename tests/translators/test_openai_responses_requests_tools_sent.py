@@ -38,7 +38,7 @@ def function(name: str = "f", **fields: Any) -> dict[str, Any]:
     ("tool", "item", "losses"),
     [
         (Tool("f", "d", OPEN), function(description="d"), []),
-        (Tool("f", None, OPEN, strict=True), function(), ["tools[].strict=changed"]),
+        (Tool("f", None, OPEN, strict=True), function(), ["tools[].strict=dropped"]),
         (
             Tool("f", None, STRICT, strict=True),
             function(parameters=STRICT, strict=True),
@@ -58,7 +58,7 @@ def function(name: str = "f", **fields: Any) -> dict[str, Any]:
             function(),
             ["tools[].schema=changed"],
         ),
-        (Tool("f", None, OPEN, cache=CacheMark()), function(), ["tools[].cache=dropped"]),
+        (Tool("f", None, OPEN, cache=CacheMark()), function(), ["cache=dropped"]),
         (
             Tool("e", "d", kind=ToolKind.FREEFORM, grammar={"syntax": "lark", "definition": "x"}),
             {
@@ -83,7 +83,7 @@ def function(name: str = "f", **fields: Any) -> dict[str, Any]:
         (
             WebSearch(blocked_domains=("a.b",), native_type="web_search_preview"),
             {"type": "web_search_preview"},
-            ["tools[].blocked_domains=dropped"],
+            ["web_search.blocked_domains=dropped"],
         ),
         (
             HostedTool("openai_responses", "mcp", {"type": "mcp", "server_label": "l"}),
@@ -130,7 +130,7 @@ def test_a_cap_on_searches_is_one_on_all_hosted_tools_if_there_is_no_other() -> 
     other = HostedTool("openai_responses", "mcp", {"type": "mcp", "server_label": "l"})
     body, losses = sent(tools=(search, other))
     assert "max_tool_calls" not in body
-    assert losses == ["tools[].max_uses=dropped"]
+    assert losses == ["web_search.max_uses=dropped"]
 
 
 TOOLS = (

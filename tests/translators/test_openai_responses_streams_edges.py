@@ -188,9 +188,9 @@ def test_a_ping_is_a_comment_that_the_sdk_skips() -> None:
             SearchCall("s", ("q",), (Found("https://a", sealed=FOREIGN),)),
             Loss("search.found", LossKind.UNSEALED),
         ),
-        (Media(MediaKind.AUDIO, Inline("aGk=")), Loss("answer.audio", LossKind.DROPPED)),
-        (Media(MediaKind.IMAGE, Located("https://a")), Loss("answer.image", LossKind.DROPPED)),
-        (Opaque("gemini", "codeResult", {}), Loss("answer.codeResult", LossKind.DROPPED)),
+        (Media(MediaKind.AUDIO, Inline("aGk=")), Loss("audio", LossKind.DROPPED)),
+        (Media(MediaKind.IMAGE, Located("https://a")), Loss("image", LossKind.DROPPED)),
+        (Opaque("gemini", "codeResult", {}), Loss("parts[].codeResult", LossKind.DROPPED)),
     ],
 )
 def test_what_cannot_be_said_is_reported(part: Part, loss: Loss) -> None:

@@ -1,5 +1,6 @@
 """Turns brought into the order that a dialect demands."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from translators.canonical.parts import (
     Inline,
     Media,
     MediaKind,
+    Opaque,
     Part,
     Text,
     ToolCall,
@@ -15,7 +17,7 @@ from translators.canonical.parts import (
     ToolResult,
 )
 from translators.canonical.request import Role, Turn
-from translators.ordering import MADE_TEXT, MOVED, SUPPLIED, merged, paired
+from translators.ordering import MADE_TEXT, MOVED, SUPPLIED, merged, paired, prefilled
 
 PICTURE = Media(MediaKind.IMAGE, Inline("aGk="), "image/png")
 
@@ -46,6 +48,28 @@ def result(call_id: str, *said: str, name: str | None = "look") -> ToolResult:
 
 def none(call_id: str) -> ToolResult:
     return ToolResult(call_id, (Text("[no result]"),), is_error=True, name="look")
+
+
+# ----------------------------------------------------------------------------- how it ends
+
+FOREIGN = Opaque("p", "hologram", {})
+
+
+@pytest.mark.parametrize(
+    ("turns", "continues"),
+    [
+        ([user("a"), model("so")], True),
+        ([user("a"), model("so", " ")], True),
+        ([user("a"), model(FOREIGN, "so")], True),
+        ([user("a"), model("so", FOREIGN)], False),
+        ([user("a"), model("so"), model(FOREIGN)], False),
+        ([user("a"), model(" ")], False),
+        ([model("so"), user("a")], False),
+        ([], False),
+    ],
+)
+def test_whether_the_model_is_to_go_on(turns: list[Turn], continues: bool) -> None:
+    assert prefilled(turns) is continues
 
 
 # -------------------------------------------------------------------------------------- merged

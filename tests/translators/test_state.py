@@ -41,6 +41,11 @@ def test_long_numbers_survive() -> None:
     assert b"123456789012345678901234567890" in STATE.expand(b'{"input":"x"}', kept)
 
 
+def test_an_answer_that_is_no_json_is_not_kept() -> None:
+    with pytest.raises(NotUnderstood):
+        STATE.keep(ASKED, b"data: {")
+
+
 def test_the_answer_is_shown_as_it_was_sent() -> None:
     assert orjson.loads(STATE.show(KEPT)) == orjson.loads(ANSWER)
     assert STATE.id_of(ReplyContext("abc", "m", 0)) == "resp_abc"

@@ -31,6 +31,7 @@ from translators.tools import (
     AS_FUNCTION,
     DUPLICATE,
     FLATTENED,
+    LIVE,
     RENAMED,
     UNENFORCED,
     Restorer,
@@ -98,6 +99,14 @@ def test_hosted_tools_pass() -> None:
     asked = replace(request(), tools=(WebSearch(), HostedTool("x", "y", {}), WebSearch()))
 
     assert fitted(asked, PLAIN) == (asked, ToolMap(), ())
+
+
+def test_a_search_that_may_ask_nobody_is_no_live_one() -> None:
+    asked = replace(request(), tools=(WebSearch(cached=True), LOOK, WebSearch()))
+
+    fitting, _, losses = fitted(asked, PLAIN)
+    assert (fitting.tools, losses) == ((LOOK, WebSearch()), (LIVE,))
+    assert fitted(asked, replace(PLAIN, cached_search=True)) == (asked, ToolMap(), ())
 
 
 def test_of_tools_with_one_name_the_last_is_used() -> None:

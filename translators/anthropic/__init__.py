@@ -19,6 +19,7 @@ from translators.anthropic.request import (
 from translators.anthropic.request_encoding_tools import TOOL_RULES
 from translators.anthropic.response import decode_response, encode_response
 from translators.anthropic.stream import stream_decoder, stream_encoder
+from translators.anthropic.vocabulary import OWN_FIELDS
 from translators.protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -39,5 +40,9 @@ PROTOCOL = Protocol(
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
     tool_rules=TOOL_RULES,
+    fields=OWN_FIELDS,
     counting=COUNTING,
+    demanded={"anthropic-version": "2023-06-01"},  # on the native path the client says it
+    telltales=("system", "thinking", "stop_sequences", "output_config", "tools[].input_schema"),
+    overloaded_status=529,
 )

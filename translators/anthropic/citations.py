@@ -11,16 +11,16 @@ from typing import Any
 
 from translators import carry
 from translators.anthropic.vocabulary import SEARCH_ERRORS
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.parts import Citation, Found, SearchCall
 from translators.canonical.sealed import Sealed
 from translators.fields import inner, text
 
 OWN = "anthropic"
 WEB_PAGE = "web_search_result_location"
-LOST = Loss("citations", LossKind.DROPPED, "a source without an address")
-NO_OFFSETS = Loss("citations", LossKind.CHANGED, "a source belongs to the whole text block")
-SEVERAL_QUERIES = Loss("search.queries", LossKind.CHANGED, "several queries became one")
+LOST = Loss(Neutral.CITATIONS, LossKind.DROPPED, "a source without an address")
+NO_OFFSETS = Loss(Neutral.CITATIONS, LossKind.CHANGED, "a source belongs to the whole text block")
+SEVERAL_QUERIES = Loss(Neutral.SEARCH_QUERIES, LossKind.CHANGED, "several queries became one")
 
 # ------------------------------------------------------------------------------------------ reading
 

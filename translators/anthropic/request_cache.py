@@ -8,12 +8,12 @@ must not follow one of five minutes.
 from collections.abc import Iterator
 from typing import Any
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 
 MOST_MARKS = 4
 
-TRIMMED = Loss("turns[].cache", LossKind.DROPPED, "more marks than the API permits")
-SHORTENED = Loss("turns[].cache.ttl", LossKind.CLAMPED, "an hour cannot follow five minutes")
+TRIMMED = Loss(Neutral.CACHE, LossKind.DROPPED, "more marks than the API permits")
+SHORTENED = Loss(Neutral.CACHE, LossKind.CLAMPED, "an hour cannot follow five minutes")
 
 
 def tidy(body: dict[str, Any], losses: list[Loss]) -> None:

@@ -42,6 +42,7 @@ _REQUEST = frozenset(
         "output_config",
         "output_format",
         "service_tier",
+        "speed",
         "stop_sequences",
         "stream",
         "system",
@@ -84,6 +85,8 @@ def decode_request(body: bytes) -> Request:
 
 def _decoded(request: Field) -> Request:
     request.left(_REQUEST)
+    if request.text("speed") not in (None, "standard"):
+        request.lose("speed", note="a mode of this provider's, at a price of its own")
     tools = read_tools(request)
     choice, parallel = read_choice(request, tools)
     turns, late_effort = _turns(request, BlockReader(origins(tools)))

@@ -10,13 +10,13 @@ another one (translators/carry.py). A call's own seal has no field here; it stan
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from translators import carry, text_json
 from translators.anthropic.citations import OWN, read_citation, read_search
 from translators.anthropic.request_fields import Field, cache_mark, refusal
-from translators.canonical.loss import LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, foreign
 from translators.canonical.parts import (
+    Citation,
     Filed,
     Inline,
     Located,
@@ -46,6 +46,19 @@ _REDACTED = frozenset({"type", "data"})
 _CALL = frozenset({"type", "id", "name", "input", "caller", "cache_control"})
 _RESULT = frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"})
 _DIRECT = {"type": "direct"}
+_SOURCE = {
+    "base64": frozenset({"type", "data", "media_type"}),
+    "url": frozenset({"type", "url"}),
+    "file": frozenset({"type", "file_id"}),
+    "text": frozenset({"type", "data", "media_type"}),
+    "content": frozenset({"type", "content"}),
+}
+_CITED = frozenset({"enabled"})
+_PAGE = frozenset({"type", "url", "title", "cited_text", "encrypted_index"})
+_ASKED = frozenset({"type", "id", "name", "input", "caller"})
+_ANSWERED = frozenset({"type", "tool_use_id", "content", "caller"})
+_FOUND = frozenset({"type", "url", "title", "page_age", "encrypted_content"})
+_SEARCH_ERROR = frozenset({"type", "error_code"})
 
 
 class BlockReader:
@@ -92,8 +105,7 @@ class BlockReader:
 
     def _call(self, block: Field) -> ToolCall:
         block.left(_CALL)
-        if block.value.get("caller") not in (None, _DIRECT):
-            block.lose("caller")
+        _caller(block)
         call_id, name = block.needed_text("id"), block.needed_text("name")
         given = block.object("input")
         origin = self._origins.get(name)
@@ -130,6 +142,12 @@ class BlockReader:
         )
 
 
+def _caller(block: Field) -> None:
+    """Who called: the model itself, as everywhere, or a program of its own, as only here."""
+    if block.value.get("caller") not in (None, _DIRECT):
+        block.lose("caller")
+
+
 def content_of(holder: Field, name: str = "content") -> Blocks:
     """`content` as the string or the blocks that it is; absent is empty."""
     content = holder.value.get(name)
@@ -145,12 +163,20 @@ def content_of(holder: Field, name: str = "content") -> Blocks:
 
 def read_text(block: Field) -> Text:
     block.left(_TEXT)
-    cited = (read_citation(one) for one in block.list("citations") or ())
     return Text(
         block.needed_text("text"),
-        citations=tuple(citation for citation in cited if citation is not None),
+        citations=tuple(_citations(block)),
         cache=cache_mark(block),
     )
+
+
+def _citations(block: Field) -> Iterator[Citation]:
+    for one in block.objects("citations"):
+        read = read_citation(one.value)
+        if read is not None:
+            if read.native is None:  # all else is kept as it came
+                one.left(_PAGE)
+            yield read
 
 
 def _text(block: Field) -> Iterator[Text]:
@@ -168,6 +194,7 @@ def _document(block: Field) -> Iterator[Media]:
     holder = block.needed_object("source")
     pictures: list[Media] = []
     if holder.text("type") == "content":
+        holder.left(_SOURCE["content"])
         holder.lose("content", LossKind.CHANGED, "a document of blocks became one of text")
         texts, pictures = _custom(holder)
         source: Source = Plain("\n\n".join(texts))
@@ -207,7 +234,8 @@ def _custom(holder: Field) -> tuple[list[str], list[Media]]:
 def _search_result(block: Field) -> Iterator[Media]:
     """What the caller's own search found: a document with its address as context."""
     block.left(_SEARCHED)
-    block.lose("search_result", LossKind.CHANGED, "a search result became a document")
+    named = foreign(Neutral.PARTS, "search_result")
+    block.losses.append(Loss(named, LossKind.CHANGED, "a search result became a document"))
     texts = [read_text(inside).text for inside in block.objects("content")]
     yield Media(
         MediaKind.DOCUMENT,
@@ -222,12 +250,17 @@ def _search_result(block: Field) -> Iterator[Media]:
 
 def _cited(block: Field) -> bool:
     config = block.object("citations")
-    return config is not None and bool(config.flag("enabled"))
+    if config is None:
+        return False
+    config.left(_CITED)
+    return bool(config.flag("enabled"))
 
 
 def _source(source: Field) -> tuple[Source, str | None]:
     """Where the bytes are, and their declared type."""
-    match source.needed_text("type"):
+    kind = source.needed_text("type")
+    source.left(_SOURCE.get(kind, frozenset()))
+    match kind:
         case "base64":
             return Inline(source.needed_text("data")), source.text("media_type")
         case "url":
@@ -272,28 +305,45 @@ def _add_redacted(block: Field, parts: list[Part]) -> None:
 
 
 def _summary(block: Field) -> Text:
-    block.lose("compaction", LossKind.CHANGED, "the summary of earlier turns became text")
+    named = foreign(Neutral.PARTS, "compaction")
+    block.losses.append(Loss(named, LossKind.CHANGED, "the summary of earlier turns became text"))
     summary = block.needed_text("content")
     return Text(f"<conversation-summary>\n{summary}\n</conversation-summary>")
 
 
-def _search_results(blocks: list[Field]) -> dict[str | None, Any]:
+def _search_results(blocks: list[Field]) -> dict[str | None, Field]:
     """The results of web searches by the ids of their calls, where the call is there."""
     calls = {block.text("id") for block in blocks if block.value.get("type") == "server_tool_use"}
     return {
-        block.text("tool_use_id"): block.value
+        block.text("tool_use_id"): block
         for block in blocks
         if block.value.get("type") == "web_search_tool_result"
         and block.text("tool_use_id") in calls
     }
 
 
-def _search(block: Field, results: dict[str | None, Any]) -> Part:
+def _search(block: Field, results: dict[str | None, Field]) -> Part:
+    block.left(_ASKED)
+    _caller(block)
     call_id = block.needed_text("id")
     given = block.object("input")
     query = given.value if given is not None else {}
+    result = results.get(call_id)
+    if result is not None:
+        _look_over(result)
 
     def opened(payload: str) -> Sealed:
         return carry.opened(payload, OWN)
 
-    return read_search(call_id, query, results.get(call_id), opened)
+    return read_search(call_id, query, result.value if result is not None else None, opened)
+
+
+def _look_over(result: Field) -> None:
+    """Reports what a search's result says besides what is read of it."""
+    result.left(_ANSWERED)
+    _caller(result)
+    if isinstance(result.value.get("content"), list):
+        for found in result.objects("content"):
+            found.left(_FOUND)
+    elif (error := result.object("content")) is not None:
+        error.left(_SEARCH_ERROR)

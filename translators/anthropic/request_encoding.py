@@ -5,6 +5,7 @@ in mid-conversation, blocks written, empty messages left out and neighbours of o
 What the messages then hold decides about thinking (request_encoding_thinking.py).
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,24 +17,21 @@ from translators.anthropic.request_encoding_tools import toolbox
 from translators.anthropic.schemas import NotEnforceable, enforced_schema
 from translators.anthropic.vocabulary import SPOKEN_TIERS
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded, Loss, LossKind, unique
+from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, unique
 from translators.canonical.parts import Part, Text
 from translators.canonical.request import FormatKind, OutputFormat, Request, Role, Turn
 from translators.protocol import NotUnderstood
 
-# `metadata.user_id` of the API reference.
-MOST_USER_CHARACTERS = 256
+# The least that the user can say where the API wants him to speak and he did not.
+NO_WORDS = "."
 
-# The least that a conversation can begin with where the caller has said nothing before the model.
-FIRST_WORDS = "."
-
-REMINDER = Loss("turns[].role", LossKind.CHANGED, "a system turn became the user's reminder")
-BEGUN = Loss("turns", LossKind.ADDED, "a conversation begins with the user")
-NO_NAME = Loss("turns[].name", LossKind.DROPPED)
-STRIPPED = Loss("turns[].text", LossKind.CHANGED, "white space at the end of the prefill")
-FORMAT_TOLD = Loss("output_format", LossKind.CHANGED, "the format is told, not enforced")
-SCHEMA_TOLD = Loss("output_format.schema", LossKind.CHANGED, "some of it is told, not enforced")
-USER_CUT = Loss("user", LossKind.CLAMPED, "longer than the API permits")
+REMINDER = Loss(Neutral.SYSTEM, LossKind.CHANGED, "a later system turn became a reminder")
+BEGUN = Loss(Neutral.MESSAGES, LossKind.ADDED, "a conversation begins with the user")
+ENDED = Loss(Neutral.MESSAGES, LossKind.ADDED, "a conversation ends with the user")
+NO_NAME = Loss(Neutral.SPEAKER, LossKind.DROPPED)
+STRIPPED = Loss(Neutral.TEXT, LossKind.CHANGED, "white space at the end of the prefill")
+FORMAT_TOLD = Loss(Neutral.OUTPUT_FORMAT, LossKind.CHANGED, "the format is told, not enforced")
+SCHEMA_TOLD = Loss(Neutral.OUTPUT_SCHEMA, LossKind.CHANGED, "some is told, not enforced")
 
 _PREFILL = (
     "This model does not continue a message of the assistant: the conversation must end with a "
@@ -45,7 +43,7 @@ _SERVER_BLOCKS = ("server_tool_use", "mcp_tool_use")
 def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
     """The body, and what it could not say. NotUnderstood where no loss would be honest."""
     if request.choices > 1:
-        raise NotUnderstood("This model gives one answer at a time.", param="n")
+        raise NotUnderstood("This model gives one answer at a time.", param=Neutral.CHOICES)
     losses: list[Loss] = []
     body = _body(request, capabilities, losses)
     return Encoded(_dumped(body), unique(losses))
@@ -159,24 +157,34 @@ def _messages(turns: list[Turn], writer: BlockWriter, capabilities: Capabilities
             messages.append({"role": turn.role.value, "content": blocks})
     if not messages or messages[0]["role"] != Role.USER.value:
         writer.losses.append(BEGUN)
-        begun = {"type": "text", "text": FIRST_WORDS}
-        messages.insert(0, {"role": Role.USER.value, "content": [begun]})
-    if messages[-1]["role"] == Role.ASSISTANT.value:
-        _check_prefill(messages[-1]["content"], capabilities, writer.losses)
+        messages.insert(0, _wordless())
+    last = messages[-1]
+    if last["role"] == Role.ASSISTANT.value and not _is_paused(last["content"][-1]):
+        if ordering.prefilled(turns):
+            _check_prefill(last["content"][-1], capabilities, writer.losses)
+        else:
+            writer.losses.append(ENDED)
+            messages.append(_wordless())
     return messages
 
 
-def _check_prefill(blocks: list[Block], capabilities: Capabilities, losses: list[Loss]) -> None:
-    """The beginning of an answer. A turn that was paused while the API's own tools ran is sent back
-    as it is, which every model continues."""
-    last = blocks[-1]
-    if last["type"] in _SERVER_BLOCKS or last["type"].endswith("_tool_result"):
-        return
+def _wordless() -> Block:
+    return {"role": Role.USER.value, "content": [{"type": "text", "text": NO_WORDS}]}
+
+
+def _is_paused(block: Block) -> bool:
+    """Whether a turn was paused while the API's own tools ran: it is sent back as it is, and every
+    model continues it."""
+    return block["type"] in _SERVER_BLOCKS or block["type"].endswith("_tool_result")
+
+
+def _check_prefill(block: Block, capabilities: Capabilities, losses: list[Loss]) -> None:
+    """The beginning of an answer, which may not end in white space."""
     if not capabilities.prefill:
-        raise NotUnderstood(_PREFILL, param="messages")
-    if last["type"] == "text" and last["text"] != last["text"].rstrip():
+        raise NotUnderstood(_PREFILL, param=Neutral.PREFILL)
+    if block["type"] == "text" and block["text"] != block["text"].rstrip():
         losses.append(STRIPPED)
-        last["text"] = last["text"].rstrip()
+        block["text"] = block["text"].rstrip()
 
 
 def _conversation(messages: list[Block]) -> Conversation:
@@ -211,7 +219,7 @@ def _format(
             if told:
                 losses.append(SCHEMA_TOLD)
             if wanted.description:
-                losses.append(Loss("output_format.description", LossKind.DROPPED))
+                losses.append(Loss(Neutral.OUTPUT_DESCRIPTION, LossKind.DROPPED))
             return {"format": {"type": "json_schema", "schema": schema}}, None
     losses.append(FORMAT_TOLD)
     return {}, _instruction(wanted)
@@ -234,25 +242,31 @@ def _sampling(
     if capabilities.sampling:
         written = _drawing(request, planned, losses)
     else:
-        for name, value in (("temperature", sampling.temperature), ("top_p", sampling.top_p)):
-            if value not in (None, 1):
-                losses.append(Loss(name, LossKind.DROPPED, "this model takes none"))
-        if sampling.top_k is not None:
-            losses.append(Loss("top_k", LossKind.DROPPED, "this model takes none"))
+        figures: tuple[tuple[Neutral, object, object], ...] = (
+            (Neutral.TEMPERATURE, sampling.temperature, 1),
+            (Neutral.TOP_P, sampling.top_p, 1),
+            (Neutral.TOP_K, sampling.top_k, None),
+        )
+        losses += _unsaid(figures, "this model takes none")
     written["stop_sequences"] = _stops(request, capabilities, losses)
-    unsaid: tuple[tuple[str, object, object], ...] = (
-        ("seed", sampling.seed, None),
-        ("presence_penalty", sampling.presence_penalty, 0),
-        ("frequency_penalty", sampling.frequency_penalty, 0),
-        ("logit_bias", sampling.logit_bias, {}),
-        ("logprobs", sampling.logprobs, False),
-        ("top_logprobs", sampling.top_logprobs, 0),
-        ("verbosity", request.verbosity, "medium"),
+    placeless: tuple[tuple[Neutral, object, object], ...] = (
+        (Neutral.SEED, sampling.seed, None),
+        (Neutral.PRESENCE_PENALTY, sampling.presence_penalty, 0),
+        (Neutral.FREQUENCY_PENALTY, sampling.frequency_penalty, 0),
+        (Neutral.LOGIT_BIAS, sampling.logit_bias, {}),
+        (Neutral.LOGPROBS, sampling.logprobs, False),
+        (Neutral.TOP_LOGPROBS, sampling.top_logprobs, 0),
+        (Neutral.VERBOSITY, request.verbosity, "medium"),
     )
-    for name, wanted, nothing in unsaid:
-        if wanted is not None and wanted != nothing:
-            losses.append(Loss(name, LossKind.DROPPED))
+    losses += _unsaid(placeless)
     return written
+
+
+def _unsaid(wishes: Iterable[tuple[Neutral, object, object]], note: str = "") -> Iterator[Loss]:
+    """The losses of wishes that are not what happens anyway: name, wish, and what happens."""
+    for name, wanted, usual in wishes:
+        if wanted is not None and wanted != usual:
+            yield Loss(name, LossKind.DROPPED, note)
 
 
 def _drawing(request: Request, planned: Plan, losses: list[Loss]) -> dict[str, Any]:
@@ -264,21 +278,21 @@ def _drawing(request: Request, planned: Plan, losses: list[Loss]) -> dict[str, A
     if temperature is not None:
         within = min(max(temperature, 0), 1)
         if within != temperature:
-            losses.append(Loss("temperature", LossKind.CLAMPED, "0 to 1"))
+            losses.append(Loss(Neutral.TEMPERATURE, LossKind.CLAMPED, "0 to 1"))
         if not planned.thinks:
             written["temperature"] = within
         elif within != 1:
-            losses.append(Loss("temperature", LossKind.DROPPED, "not beside reasoning"))
+            losses.append(Loss(Neutral.TEMPERATURE, LossKind.DROPPED, "not beside reasoning"))
     if top_p is not None and top_p != 1:
         if temperature is not None and not planned.thinks:
-            losses.append(Loss("top_p", LossKind.DROPPED, "not beside a temperature"))
+            losses.append(Loss(Neutral.TOP_P, LossKind.DROPPED, "not beside a temperature"))
         elif planned.thinks and top_p < _LEAST_TOP_P:
-            losses.append(Loss("top_p", LossKind.DROPPED, "not beside reasoning"))
+            losses.append(Loss(Neutral.TOP_P, LossKind.DROPPED, "not beside reasoning"))
         else:
             written["top_p"] = min(max(top_p, 0), 1)
     if sampling.top_k is not None:
         if planned.thinks:
-            losses.append(Loss("top_k", LossKind.DROPPED, "not beside reasoning"))
+            losses.append(Loss(Neutral.TOP_K, LossKind.DROPPED, "not beside reasoning"))
         else:
             written["top_k"] = sampling.top_k
     return written
@@ -291,11 +305,11 @@ _LEAST_TOP_P = 0.95
 def _stops(request: Request, capabilities: Capabilities, losses: list[Loss]) -> list[str]:
     stops = request.sampling.stop
     if stops and not capabilities.stop_sequences:
-        losses.append(Loss("stop", LossKind.DROPPED))
+        losses.append(Loss(Neutral.STOP, LossKind.DROPPED))
         return []
     seen = [stop for stop in stops if stop.strip()]
     if len(seen) < len(stops):
-        losses.append(Loss("stop", LossKind.DROPPED, "a sequence of nothing but white space"))
+        losses.append(Loss(Neutral.STOP, LossKind.DROPPED, "a sequence of white space"))
     return seen
 
 
@@ -303,16 +317,14 @@ def _accounting(request: Request, losses: list[Loss]) -> dict[str, Any]:
     """Who asks, and on which terms."""
     written: dict[str, Any] = {}
     if request.user:
-        if len(request.user) > MOST_USER_CHARACTERS:
-            losses.append(USER_CUT)
-        written["metadata"] = {"user_id": request.user[:MOST_USER_CHARACTERS]}
+        written["metadata"] = {"user_id": request.user}
     if request.service_tier not in (None, "auto"):
         tier = SPOKEN_TIERS.get(request.service_tier or "")
         if tier is None:
-            losses.append(Loss("service_tier", LossKind.DROPPED))
+            losses.append(Loss(Neutral.SERVICE_TIER, LossKind.DROPPED))
         written["service_tier"] = tier
     if request.metadata:
-        losses.append(Loss("metadata", LossKind.DROPPED))
+        losses.append(Loss(Neutral.METADATA, LossKind.DROPPED))
     if request.cache_key is not None:
-        losses.append(Loss("cache_key", LossKind.DROPPED, "caching follows marks"))
+        losses.append(Loss(Neutral.CACHE_KEY, LossKind.DROPPED, "caching follows marks"))
     return written

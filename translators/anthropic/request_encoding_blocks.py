@@ -12,7 +12,7 @@ from translators import text_json
 from translators.anthropic.citations import OWN, written_search
 from translators.anthropic.vocabulary import IMAGE_TYPES
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import (
     CacheMark,
     Filed,
@@ -38,27 +38,26 @@ from translators.protocol import NotUnderstood
 
 Block = dict[str, Any]
 
-UNSEALED = Loss("reasoning", LossKind.UNSEALED, "reasoning that another model signed, or nobody")
-BLANK = Loss("turns[].text", LossKind.DROPPED, "a text of nothing but white space or a mark")
-NO_MEDIA = Loss("turns[].media", LossKind.DROPPED, "a kind of file that the model cannot read")
-FENCED = Loss("turns[].media", LossKind.CHANGED, "a document of text became text")
-NO_DETAIL = Loss("turns[].media.detail", LossKind.DROPPED)
-RAW_ARGUMENTS = Loss("turns[].tool_call.arguments", LossKind.CHANGED, "they are no JSON object")
-MISPLACED = Loss("turns[].parts", LossKind.DROPPED, "a part that another must have said")
-NO_SEARCH = Loss("turns[].search", LossKind.DROPPED, "a search that another provider ran")
-NO_OPAQUE = Loss("turns[].opaque", LossKind.DROPPED, "a part that only its own dialect knows")
-AS_TEXT = Loss("turns[].refusal", LossKind.CHANGED, "a refusal became text")
-NO_CITATIONS = Loss("turns[].media.cited", LossKind.DROPPED, "not beside a format of the answer")
-NO_SOURCE = Loss("citations", LossKind.DROPPED, "a source that another provider found")
-EMPTY_ERROR = Loss("turns[].tool_result", LossKind.ADDED, "an error without words got one")
+_UNSIGNED = "reasoning that another model signed, or nobody"
+UNSEALED = Loss(Neutral.REASONING, LossKind.UNSEALED, _UNSIGNED)
+BLANK = Loss(Neutral.TEXT, LossKind.DROPPED, "a text of nothing but white space or a mark")
+FENCED = Loss(Neutral.DOCUMENT, LossKind.CHANGED, "a document of text became text")
+NO_DETAIL = Loss(Neutral.MEDIA_DETAIL, LossKind.DROPPED)
+RAW_ARGUMENTS = Loss(Neutral.ARGUMENTS, LossKind.CHANGED, "they are no JSON object")
+NO_SEARCH = Loss(Neutral.SEARCH, LossKind.DROPPED, "a search that another provider ran")
+AS_TEXT = Loss(Neutral.REFUSAL, LossKind.CHANGED, "a refusal became text")
+NO_CITATIONS = Loss(Neutral.CITATIONS, LossKind.DROPPED, "not beside a format of the answer")
+NO_SOURCE = Loss(Neutral.CITATIONS, LossKind.DROPPED, "a source that another provider found")
+EMPTY_ERROR = Loss(Neutral.RESULT, LossKind.ADDED, "an error without words got one")
 
+_UNREAD = "a kind of file that the model cannot read"
 _UNREADABLE = {
     MediaKind.IMAGE: "[An image was left out: this model cannot read it.]",
     MediaKind.DOCUMENT: "[A document was left out: this model cannot read it.]",
 }
 _REFUSED = {
-    MediaKind.AUDIO: ("input_audio", "Audio cannot be sent to this model."),
-    MediaKind.VIDEO: ("video", "Video cannot be sent to this model."),
+    MediaKind.AUDIO: "Audio cannot be sent to this model.",
+    MediaKind.VIDEO: "Video cannot be sent to this model.",
 }
 # Who alone can have said a part.
 _SPOKEN_BY: dict[type[Part], Role] = {
@@ -86,7 +85,8 @@ class BlockWriter:
 
     def _part(self, role: Role, part: Part) -> list[Block]:
         if _SPOKEN_BY.get(type(part), role) is not role:
-            self.losses.append(MISPLACED)
+            note = "a part that another must have said"
+            self.losses.append(Loss(of_part(part), LossKind.DROPPED, note))
             return []
         match part:
             case Text():
@@ -139,14 +139,14 @@ class BlockWriter:
 
     def _media(self, part: Media, *, readable: bool) -> list[Block]:
         if (refusal := _REFUSED.get(part.kind)) is not None:
-            raise NotUnderstood(refusal[1], param=refusal[0])
+            raise NotUnderstood(refusal, param=Neutral(part.kind))
         if part.sealed is not None:
             self.losses.append(UNSEALED)
         if part.detail not in (None, "auto"):
             self.losses.append(NO_DETAIL)
         source = self._source(part) if readable else None
         if source is None:
-            self.losses.append(NO_MEDIA)
+            self.losses.append(Loss(of_part(part), LossKind.DROPPED, _UNREAD))
             return [_marked({"type": "text", "text": _UNREADABLE[part.kind]}, part.cache)]
         if part.kind is MediaKind.IMAGE:
             return [_marked({"type": "image", "source": source}, part.cache)]
@@ -161,7 +161,7 @@ class BlockWriter:
             case Filed():
                 if source.issuer != OWN:
                     message = "A file that another provider stores cannot be sent to this model."
-                    raise NotUnderstood(message, param="file_id")
+                    raise NotUnderstood(message, param=Neutral.FILE)
                 found: Block | None = {"type": "file", "file_id": source.id}
             case Located():
                 inline = parse_data_url(source.url)
@@ -268,9 +268,13 @@ class BlockWriter:
 
     def _opaque(self, part: Opaque) -> list[Block]:
         if part.issuer != OWN:
-            self.losses.append(NO_OPAQUE)
+            self.losses.append(not_ours(part))
             return []
         return [dict(part.data)]
+
+
+def not_ours(part: Opaque) -> Loss:
+    return Loss(of_part(part), LossKind.DROPPED, "a part that only its own dialect knows")
 
 
 def call_input(part: ToolCall) -> dict[str, Any] | None:

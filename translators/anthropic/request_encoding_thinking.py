@@ -18,7 +18,7 @@ from translators.anthropic.request_encoding_tools import NOT_FORCED, Toolbox
 from translators.anthropic.vocabulary import SPOKEN_DISPLAYS, SPOKEN_EFFORTS
 from translators.canonical.capabilities import Capabilities, Thinking
 from translators.canonical.effort import BUDGETS, Effort, effort_of, nearest
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.request import ReasoningWish, Request
 from translators.estimate import estimate
 
@@ -35,20 +35,20 @@ LEAST_BUDGET_TOKENS = 1_024
 # Of `max_tokens` that hold a budget, this part of five is for the answer itself.
 _ANSWERS_FIFTH = 1
 
-NO_LIMIT = Loss("max_output_tokens", LossKind.ADDED, "the API asks for a limit")
-LIMIT_LOWERED = Loss("max_output_tokens", LossKind.CLAMPED, "more than the model can write")
-NO_REASONING = Loss("reasoning", LossKind.DROPPED, "this model does not reason")
-NO_ROOM = Loss("reasoning", LossKind.DROPPED, "the limit of the answer has no room for it")
-NO_OFF = Loss("reasoning.off", LossKind.CHANGED, "this model always reasons; it does so least")
-FOR_TOOL = Loss("reasoning", LossKind.DROPPED, "not beside a tool that must be called")
-FOR_PREFILL = Loss("reasoning", LossKind.DROPPED, "not beside the beginning of an answer")
-LOST_THREAD = Loss("reasoning", LossKind.DROPPED, "the reasoning that led to the calls is lost")
-BUDGET_CLAMPED = Loss("reasoning.budget_tokens", LossKind.CLAMPED)
-BUDGET_AS_EFFORT = Loss("reasoning.budget_tokens", LossKind.CHANGED, "became an effort")
-EFFORT_CLAMPED = Loss("reasoning.effort", LossKind.CLAMPED, "the nearest that the model knows")
-EFFORT_LOWERED = Loss("reasoning.effort", LossKind.CLAMPED, "within the limit of the answer")
-ADAPTIVE_AS_BUDGET = Loss("reasoning.adaptive", LossKind.CHANGED, "became a budget")
-NO_SUMMARY = Loss("reasoning.summary", LossKind.DROPPED)
+NO_LIMIT = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.ADDED, "the API asks for a limit")
+LIMIT_LOWERED = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED, "more than the model writes")
+NO_REASONING = Loss(Neutral.REASONING, LossKind.DROPPED, "this model does not reason")
+NO_ROOM = Loss(Neutral.REASONING, LossKind.DROPPED, "the limit of the answer has no room for it")
+NO_OFF = Loss(Neutral.REASONING_OFF, LossKind.CLAMPED, "this model reasons, as little as it can")
+FOR_TOOL = Loss(Neutral.REASONING, LossKind.DROPPED, "not beside a tool that must be called")
+FOR_PREFILL = Loss(Neutral.REASONING, LossKind.DROPPED, "not beside the beginning of an answer")
+LOST_THREAD = Loss(Neutral.REASONING, LossKind.DROPPED, "reasoning that led to the calls is lost")
+BUDGET_CLAMPED = Loss(Neutral.BUDGET_TOKENS, LossKind.CLAMPED)
+BUDGET_AS_EFFORT = Loss(Neutral.BUDGET_TOKENS, LossKind.CHANGED, "became an effort")
+EFFORT_CLAMPED = Loss(Neutral.EFFORT, LossKind.CLAMPED, "the nearest that the model knows")
+EFFORT_LOWERED = Loss(Neutral.EFFORT, LossKind.CLAMPED, "within the limit of the answer")
+ADAPTIVE_AS_BUDGET = Loss(Neutral.ADAPTIVE, LossKind.CHANGED, "became a budget")
+NO_SUMMARY = Loss(Neutral.SUMMARY, LossKind.DROPPED)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from translators.anthropic.request_encoding_blocks import Block, cache_control
 from translators.anthropic.schemas import NotEnforceable, arguments_schema, enforced_schema
 from translators.anthropic.vocabulary import SPOKEN_MODES
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, foreign
 from translators.canonical.parts import ToolCall
 from translators.canonical.request import (
     WEB_SEARCH,
@@ -28,6 +28,7 @@ from translators.canonical.request import (
     WebSearch,
 )
 from translators.protocol import NotUnderstood, ToolRules
+from translators.tools import DUPLICATE
 
 # The web search that every model with any has.
 WEB_SEARCH_VERSION = "web_search_20250305"
@@ -42,16 +43,17 @@ TOOL_RULES = ToolRules(
     origins=("bash_20", "text_editor_20", "memory_20"),
 )
 
-NO_HOSTED = Loss("tools[]", LossKind.DROPPED, "a tool that another provider runs")
-NO_SEARCH = Loss("tools[]", LossKind.DROPPED, "this model has no web search")
-NOT_STRICT = Loss("tools[].strict", LossKind.DROPPED, "the schema is told, not enforced")
-OTHER_SCHEMA = Loss("tools[].schema", LossKind.CHANGED, "alternatives became one object")
-ONE_LIST = Loss("tools[].blocked_domains", LossKind.DROPPED, "not beside allowed domains")
-NO_SIZE = Loss("tools[].context_size", LossKind.DROPPED)
-PAST_TOOLS = Loss("tools", LossKind.ADDED, "tools of the history, which may not be called")
-FILTERED = Loss("tool_choice.names", LossKind.CHANGED, "the other tools are not shown")
-NO_CHOICE = Loss("tool_choice", LossKind.DROPPED, "there are no tools")
-NOT_FORCED = Loss("tool_choice", LossKind.CHANGED, "this model decides itself whether to call")
+NO_SEARCH = Loss(Neutral.WEB_SEARCH, LossKind.DROPPED, "this model has no web search")
+NOT_STRICT = Loss(Neutral.TOOL_STRICT, LossKind.DROPPED, "the schema is told, not enforced")
+OTHER_SCHEMA = Loss(Neutral.TOOL_SCHEMA, LossKind.CHANGED, "alternatives became one object")
+ONE_LIST = Loss(Neutral.BLOCKED_DOMAINS, LossKind.DROPPED, "not beside allowed domains")
+NO_SIZE = Loss(Neutral.SEARCH_SIZE, LossKind.DROPPED)
+PAST_TOOLS = Loss(Neutral.TOOLS, LossKind.ADDED, "tools of the history, which may not be called")
+FILTERED = Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "the other tools are not shown")
+NO_CHOICE = Loss(Neutral.TOOL_CHOICE, LossKind.DROPPED, "there are no tools")
+NOT_FORCED = Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "this model decides whether to call")
+
+_NOT_OURS = "a tool that another provider runs"
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ def _choice(choice: ToolChoice | None, tools: list[Block]) -> Block | None:
     name = choice.names[0]
     if all(tool.get("name") != name for tool in tools):
         message = "The tool that must be called is not among the tools of the request."
-        raise NotUnderstood(message, param="tool_choice")
+        raise NotUnderstood(message, param=Neutral.TOOL_CHOICE)
     return {"type": "tool", "name": name}
 
 
@@ -151,7 +153,8 @@ def _tools(tools: Iterable[AnyTool], capabilities: Capabilities, losses: list[Lo
                 if tool.issuer == OWN:
                     written.append(dict(tool.data))
                 else:
-                    losses.append(NO_HOSTED)
+                    named = foreign(Neutral.TOOLS, tool.type)
+                    losses.append(Loss(named, LossKind.DROPPED, _NOT_OURS))
             case _:
                 assert_never(tool)
     return written
@@ -164,7 +167,7 @@ def _distinct(tools: list[Block], losses: list[Loss]) -> list[Block]:
         name = tool.get("name")
         found[name if isinstance(name, str) else place] = tool
     if len(found) < len(tools):
-        losses.append(Loss("tools[]", LossKind.DROPPED, "of tools with one name the last is used"))
+        losses.append(DUPLICATE)
     return list(found.values())
 
 

@@ -4,16 +4,13 @@ Null counts as absent, as it does at the API. What nobody asked for is a loss: `
 fields that are known, and every other one that says something is reported as dropped.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, field_at
 from translators.canonical.parts import CacheMark
 from translators.protocol import NotUnderstood
-
-_PLACE = re.compile(r"\.\d+")
 
 
 def refusal(path: str, wanted: str) -> NotUnderstood:
@@ -36,13 +33,15 @@ class Field:
 
     def lose(self, name: str, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
         """Reports a field; places in lists are left out of its name."""
-        self.losses.append(Loss(_PLACE.sub("[]", self.at(name)), kind, note))
+        self.losses.append(Loss(field_at(self.at(name)), kind, note))
 
     def left(self, known: frozenset[str]) -> None:
         """Reports every field besides the known ones. Nothing is lost with null, false and {}."""
+        if known.issuperset(self.value):
+            return
         for name, value in self.value.items():
             if name not in known and value not in (None, False, {}, []):
-                self.lose(name if name.isidentifier() else "unknown_field")
+                self.lose(name)
 
     def has(self, name: str) -> bool:
         return self.value.get(name) is not None

@@ -14,10 +14,15 @@ from translators.anthropic.citations import (
     written_citations,
     written_search,
 )
-from translators.anthropic.request_encoding_blocks import UNSEALED, call_input
+from translators.anthropic.request_encoding_blocks import (
+    RAW_ARGUMENTS,
+    UNSEALED,
+    call_input,
+    not_ours,
+)
 from translators.anthropic.vocabulary import SPOKEN_FINISH
 from translators.canonical.finish import Finish, Reason
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, of_part
 from translators.canonical.parts import (
     Media,
     Opaque,
@@ -33,10 +38,7 @@ from translators.canonical.sealed import Sealed
 
 Block = dict[str, Any]
 
-NO_MEDIA = Loss("media", LossKind.DROPPED, "the dialect's answers hold no files")
-NO_OPAQUE = Loss("opaque", LossKind.DROPPED, "a part that only its own dialect knows")
-NO_RESULT = Loss("tool_result", LossKind.DROPPED, "the dialect's answers hold no results")
-RAW_ARGUMENTS = Loss("tool_call.arguments", LossKind.CHANGED, "they are no JSON object")
+_NO_PLACE = "the dialect's answers hold neither files nor results"
 
 
 class AnswerBlocks:
@@ -116,11 +118,9 @@ class AnswerBlocks:
             case Opaque():
                 if part.issuer == OWN:
                     return [dict(part.data)]
-                self.losses.append(NO_OPAQUE)
-            case Media():
-                self.losses.append(NO_MEDIA)
-            case ToolResult():
-                self.losses.append(NO_RESULT)
+                self.losses.append(not_ours(part))
+            case Media() | ToolResult():
+                self.losses.append(Loss(of_part(part), LossKind.DROPPED, _NO_PLACE))
             case _:
                 assert_never(part)
         return []

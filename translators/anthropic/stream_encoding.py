@@ -19,6 +19,7 @@ import orjson
 
 from translators.anthropic.citations import wrapped, written_citations
 from translators.anthropic.failure import render_stream_failure
+from translators.anthropic.request_encoding_blocks import RAW_ARGUMENTS
 from translators.anthropic.response import message_id
 from translators.anthropic.response_blocks import AnswerBlocks, Block
 from translators.anthropic.usage import write_delta_usage, write_usage
@@ -76,6 +77,7 @@ class MessagesStreamEncoder:
         self._part: Streamed | None = None  # the open part
         self._delta: bytes | None = None  # what stands before a piece of it; None: no block yet
         self._is_free = False  # the open part is a call with free text
+        self._is_unheard = False  # it is a call whose arguments have not begun
         self._usage = Usage()
         self._finish: Finish | None = None
 
@@ -178,6 +180,7 @@ class MessagesStreamEncoder:
         self._part = part
         self._delta = None
         self._is_free = isinstance(part, ToolCall) and part.kind is ToolKind.FREEFORM
+        self._is_unheard = isinstance(part, ToolCall) and not self._is_free
         return self._open() if isinstance(part, ToolCall) else b""
 
     def _open(self) -> bytes:
@@ -206,7 +209,22 @@ class MessagesStreamEncoder:
 
     def _piece(self, said: str) -> bytes:
         opened = b"" if self._delta is not None else self._open()
+        if self._is_unheard:
+            said = said.lstrip()  # white space alone is no JSON, which the SDKs read as it grows
+            if not said:
+                return opened
+            opened += self._heard(said)
         return opened + self._raw_piece(_escaped(said) if self._is_free else said)
+
+    def _heard(self, said: str) -> bytes:
+        """Arguments that do not begin as an object are none: they go as the free text that they
+        are, as in a whole answer."""
+        self._is_unheard = False
+        if said[0] == "{":
+            return b""
+        self._blocks.losses.append(RAW_ARGUMENTS)
+        self._is_free = True
+        return self._raw_piece(_FREE_HEAD)
 
     def _raw_piece(self, said: str) -> bytes:
         assert self._delta is not None

@@ -9,6 +9,7 @@ API's guides "Errors" and "Handling stop reasons".
 from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.loss import IN_CONVERSATION, Neutral
 from translators.canonical.request import ToolMode
 
 # What each neutral reason is called in `stop_reason`.
@@ -145,3 +146,18 @@ SEARCH_ERRORS: frozenset[str] = frozenset(
 
 # What the API takes as a picture.
 IMAGE_TYPES: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+
+# What callers of this dialect call what neutral names mean.
+OWN_FIELDS: dict[str, str] = {
+    **dict.fromkeys(IN_CONVERSATION, "messages"),
+    Neutral.MAX_OUTPUT_TOKENS: "max_tokens",
+    Neutral.STOP: "stop_sequences",
+    Neutral.OUTPUT_FORMAT: "output_config.format",
+    Neutral.REASONING: "thinking",
+    Neutral.EFFORT: "output_config.effort",
+    Neutral.WEB_SEARCH: "tools",
+    Neutral.TOOLS: "tools",
+    Neutral.PARALLEL_TOOL_CALLS: "tool_choice.disable_parallel_tool_use",
+    Neutral.USER: "metadata.user_id",
+    Neutral.CACHE_KEY: "metadata.user_id",
+}

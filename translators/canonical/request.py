@@ -51,7 +51,10 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class WebSearch:
-    """The provider's own web search. `location`: {"city", "region", "country", "timezone"}."""
+    """The provider's own web search. `location`: {"city", "region", "country", "timezone"}.
+
+    `cached`: it may look only at what the provider has read before, and ask nobody else.
+    """
 
     allowed_domains: tuple[str, ...] = ()
     blocked_domains: tuple[str, ...] = ()
@@ -59,6 +62,7 @@ class WebSearch:
     max_uses: int | None = None
     context_size: str | None = None  # low, medium, high
     native_type: str | None = None  # the dialect's own word and version
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ class Request:
     verbosity: str | None = None  # low, medium, high
     choices: int = 1
     service_tier: str | None = None  # auto, default, flex, priority: neutral words
-    user: str | None = None  # the end user's id, as the caller knows him
+    user: str | None = None  # the end user's id; an encoder gets a pseudonym (conversion.py)
     cache_key: str | None = None
     cache_mark: CacheMark | None = None  # cache whatever is best
     metadata: Mapping[str, Any] | None = None

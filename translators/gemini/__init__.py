@@ -18,7 +18,7 @@ from translators.gemini.request import (
 )
 from translators.gemini.response import decode_response, encode_response
 from translators.gemini.stream import stream_decoder, stream_encoder
-from translators.gemini.vocabulary import SENTINEL
+from translators.gemini.vocabulary import OWN_FIELDS, SENTINEL
 from translators.protocol import Protocol, ToolRules
 
 PROTOCOL = Protocol(
@@ -40,6 +40,9 @@ PROTOCOL = Protocol(
     stream_encoder=stream_encoder,
     # The API takes dots, colons and 128 characters in a name by now; older models take these.
     tool_rules=ToolRules(r"[a-zA-Z_][a-zA-Z0-9_-]*", 64, r"[a-zA-Z0-9_-]+", 64),
+    fields=OWN_FIELDS,
     counting=COUNTING,
     no_seal=SENTINEL,
+    telltales=("contents",),
+    wants_events=lambda query: "alt=sse" in query,
 )

@@ -11,20 +11,20 @@ from dataclasses import replace
 from typing import Any
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import Part, Text, ToolResult
 from translators.canonical.request import Request, Role, Turn
 from translators.gemini.parts_encoding import ContentParts, Family
 from translators.gemini.vocabulary import SPOKEN_ROLES
-from translators.ordering import merged, paired
+from translators.ordering import merged, paired, prefilled
 
 # Said by the user where the API wants him to speak and he did not.
 _NOTHING = "."
 _GO_ON = "Continue your last message exactly where it ended, without repeating any of it."
 
-_REMINDER = Loss("turns[].role", LossKind.CHANGED, "a later system turn became a reminder")
-_PREFILL = Loss("prefill", LossKind.CHANGED, "the model is asked to go on with its last message")
-_ADDED = Loss("turns", LossKind.ADDED, "a user's turn, which the API demands")
+_REMINDER = Loss(Neutral.SYSTEM, LossKind.CHANGED, "a later system turn became a reminder")
+_PREFILL = Loss(Neutral.PREFILL, LossKind.CHANGED, "the model is asked to continue")
+_ADDED = Loss(Neutral.MESSAGES, LossKind.ADDED, "a user's turn, which the API demands")
 
 
 class Contents:
@@ -34,7 +34,7 @@ class Contents:
         self._capabilities = capabilities
         self._losses = losses
         if any(turn.name for turn in request.turns):
-            losses.append(Loss("turns[].name", LossKind.DROPPED))
+            losses.append(Loss(Neutral.SPEAKER, LossKind.DROPPED))
         turns, repairs = paired(request.turns)
         losses += repairs
         first = next((at for at, t in enumerate(turns) if t.role is not Role.SYSTEM), len(turns))
@@ -45,12 +45,15 @@ class Contents:
         self.contents = self._contents(merged(turn for turn in spoken if turn.parts))
 
     def _system_texts(self, turn: Turn) -> list[str]:
-        texts = [part.text for part in turn.parts if isinstance(part, Text)]
-        if len(texts) < len(turn.parts):
-            self._losses.append(Loss("turns[].parts[]", LossKind.DROPPED, "system is text alone"))
-        if any(isinstance(part, Text) and part.cache is not None for part in turn.parts):
-            self._losses.append(Loss("turns[].parts[].cache", LossKind.DROPPED))
-        return [text for text in texts if text]
+        texts: list[str] = []
+        for part in turn.parts:
+            if not isinstance(part, Text):
+                self._losses.append(Loss(of_part(part), LossKind.DROPPED, "system is text alone"))
+                continue
+            if part.cache is not None:
+                self._losses.append(Loss(Neutral.CACHE, LossKind.DROPPED))
+            texts += [part.text] if part.text else []
+        return texts
 
     def _spoken(self, turn: Turn) -> Turn:
         """A later system turn as the user's."""
@@ -75,17 +78,20 @@ class Contents:
                 contents[-1]["parts"] += parts
             else:
                 contents.append({"role": role, "parts": parts})
-        return self._between_users(contents)
+        return self._between_users(contents, prefilled(turns))
 
-    def _between_users(self, contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The contents with the user first and last."""
+    def _between_users(
+        self, contents: list[dict[str, Any]], continues: bool
+    ) -> list[dict[str, Any]]:
+        """The contents with the user first and last; `continues`: he wants the model to go on."""
         user, model = SPOKEN_ROLES[Role.USER], SPOKEN_ROLES[Role.ASSISTANT]
         if not contents or contents[0]["role"] == model:
             self._losses.append(_ADDED)
             contents.insert(0, {"role": user, "parts": [{"text": _NOTHING}]})
         if contents[-1]["role"] == model:
-            self._losses.append(_PREFILL)
-            contents.append({"role": user, "parts": [{"text": _GO_ON}]})
+            self._losses.append(_PREFILL if continues else _ADDED)
+            said = _GO_ON if continues else _NOTHING
+            contents.append({"role": user, "parts": [{"text": said}]})
         return contents
 
 

@@ -136,8 +136,8 @@ def render_failure(failure: Failure, request_id: str) -> bytes:
 
 
 def render_stream_failure(failure: Failure, request_id: str) -> bytes:
-    """One event that the SDKs raise."""
-    return b"data: " + render_failure(failure, request_id) + b"\n\n"
+    """One event that the SDKs raise, with the line ends that Google's events have."""
+    return b"data: " + render_failure(failure, request_id) + b"\r\n\r\n"
 
 
 def failure_headers(failure: Failure) -> dict[str, str]:

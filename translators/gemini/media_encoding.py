@@ -8,7 +8,7 @@ the caller did not say it, and that is a loss. Other providers' files stay where
 from typing import Any, assert_never
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import Filed, Inline, Located, Media, MediaKind, Plain
 from translators.gemini.media_parts import NAME, type_by_address, type_by_kind
 from translators.media import parse_data_url, sniffed, standard_type
@@ -16,8 +16,7 @@ from translators.protocol import NotUnderstood
 
 Wire = dict[str, Any]
 
-_PARAM = "turns[].parts[]"
-_GUESSED = Loss("turns[].media_type", LossKind.CHANGED, "guessed")
+_GUESSED = Loss(Neutral.MEDIA_TYPE, LossKind.CHANGED, "guessed")
 
 
 class MediaParts:
@@ -31,7 +30,7 @@ class MediaParts:
         """What the user (or the model) showed. NotUnderstood where the model cannot take it."""
         if not self._takes(media.kind):
             message = f"This model does not take content of the kind '{media.kind.value}'."
-            raise NotUnderstood(message, param=_PARAM)
+            raise NotUnderstood(message, param=Neutral(media.kind))
         self._tell(media)
         if isinstance(media.source, Plain):
             return [{"text": _plain(media, media.source)}]
@@ -43,7 +42,7 @@ class MediaParts:
         """What a tool gave: a part beside its result, or a text in it where the model cannot take
         it. A picture that a tool took must not end the conversation."""
         if not self._takes(media.kind):
-            self._losses.append(Loss("turns[].tool_result.media", LossKind.DROPPED))
+            self._losses.append(Loss(of_part(media), LossKind.DROPPED))
             return {"text": f"[{media.kind.value} omitted]"}
         self._tell(media)
         if isinstance(media.source, Plain):
@@ -65,10 +64,10 @@ class MediaParts:
 
     def _tell(self, media: Media) -> None:
         for field, said in (
-            ("turns[].detail", media.detail not in (None, "auto")),
-            ("turns[].citations", media.cited),
-            ("turns[].parts[].cache", media.cache is not None),
-            ("turns[].file_name", bool(media.name) and media.kind is MediaKind.DOCUMENT),
+            (Neutral.MEDIA_DETAIL, media.detail not in (None, "auto")),
+            (Neutral.CITATIONS, media.cited),
+            (Neutral.CACHE, media.cache is not None),
+            (Neutral.MEDIA_NAME, bool(media.name) and media.kind is MediaKind.DOCUMENT),
         ):
             if said:
                 self._losses.append(Loss(field, LossKind.DROPPED))
@@ -82,7 +81,7 @@ class MediaParts:
             case Filed(issuer, filed):
                 if issuer != NAME:
                     message = "A file belongs to the account that stores it and cannot be sent."
-                    raise NotUnderstood(message, param=_PARAM)
+                    raise NotUnderstood(message, param=Neutral.FILE)
                 declared = {"mimeType": media.media_type} if media.media_type else {}
                 return {"fileData": {"fileUri": filed, **declared}}
             case Plain():
@@ -103,7 +102,7 @@ class MediaParts:
         if inline is not None:
             return self._inline(media, inline.base64, inline.media_type)
         if url[:8].lower() != "https://":
-            raise NotUnderstood("Only https addresses can be fetched.", param=_PARAM)
+            raise NotUnderstood("Only https addresses can be fetched.", param=Neutral(media.kind))
         media_type = standard_type(media.media_type or "")
         if not media_type:
             media_type = type_by_address(url) or type_by_kind(media.kind)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, assert_never
 
 from translators import text_json
 from translators.canonical.capabilities import Capabilities, Thinking
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import (
     Media,
     Opaque,
@@ -35,9 +35,9 @@ from translators.gemini.vocabulary import SENTINEL
 
 Wire = dict[str, Any]
 
-_UNSEALED = Loss("reasoning", LossKind.UNSEALED)
-_UNSIGNED = Loss("reasoning", LossKind.CHANGED, "a call goes without the signature of its thoughts")
-_UNSENT = Loss("reasoning", LossKind.DROPPED, "thoughts without a signature are not sent")
+_UNSEALED = Loss(Neutral.REASONING, LossKind.UNSEALED)
+_UNSIGNED = Loss(Neutral.REASONING, LossKind.CHANGED, "a call goes without its signature")
+_UNSENT = Loss(Neutral.REASONING, LossKind.DROPPED, "thoughts without a signature are not sent")
 
 
 class Family(NamedTuple):
@@ -87,7 +87,7 @@ class ContentParts:
             case Refusal():
                 return [{"text": part.text}] if part.text else []
             case SearchCall():
-                self._losses.append(Loss("turns[].search", LossKind.DROPPED))
+                self._losses.append(Loss(Neutral.SEARCH, LossKind.DROPPED))
                 return []
             case Opaque():
                 return self._opaque(part)
@@ -107,7 +107,7 @@ class ContentParts:
 
     def _text(self, part: Text) -> list[Wire]:
         if part.citations:
-            self._losses.append(Loss("turns[].citations", LossKind.DROPPED))
+            self._losses.append(Loss(Neutral.CITATIONS, LossKind.DROPPED))
         self._tell_cache(part.cache)
         signature = self._signature(part.sealed)
         return [{"text": part.text, **signature}] if part.text or signature else []
@@ -131,7 +131,7 @@ class ContentParts:
         self._tell_cache(part.cache)
         args, changed = arguments_object(part)
         if changed:
-            self._losses.append(Loss("turns[].arguments", LossKind.CHANGED, "no JSON object"))
+            self._losses.append(Loss(Neutral.ARGUMENTS, LossKind.CHANGED, "no JSON object"))
         wire: Wire = {"functionCall": {"id": part.id, "name": part.name, "args": args}}
         wire |= self._signature(part.sealed)
         if self._borrows and self._lent is not None:
@@ -161,12 +161,12 @@ class ContentParts:
     def _opaque(self, part: Opaque) -> list[Wire]:
         if part.issuer == NAME:
             return [dict(part.data)]
-        self._losses.append(Loss(f"turns[].{part.type}", LossKind.DROPPED))
+        self._losses.append(Loss(of_part(part), LossKind.DROPPED))
         return []
 
     def _tell_cache(self, cache: object) -> None:
         if cache is not None:
-            self._losses.append(Loss("turns[].parts[].cache", LossKind.DROPPED))
+            self._losses.append(Loss(Neutral.CACHE, LossKind.DROPPED))
 
 
 def _first_call_is_unsigned(parts: Iterable[Part], family: Family) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from translators import text_json
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Encoded, Loss, LossKind, unique
+from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, unique
 from translators.canonical.request import Request
 from translators.gemini.contents_encoding import Contents
 from translators.gemini.settings_encoding import generation_config
@@ -22,7 +22,8 @@ def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
     """NotUnderstood where nothing honest can be sent; its `param` is the neutral field."""
     if request.choices > 1:
         # Only one answer comes back through the neutral form; the others would be paid for nothing.
-        raise NotUnderstood("Several answers to one request cannot be given here.", param="n")
+        message = "Several answers to one request cannot be given here."
+        raise NotUnderstood(message, param=Neutral.CHOICES)
     try:
         body, losses = _body(request, capabilities)
         config = generation_config(request, capabilities, losses)
@@ -86,17 +87,17 @@ def _unsaid(request: Request) -> list[Loss]:
     """Fields of the request that have no place here at all."""
     found = []
     for name, value in (
-        ("verbosity", request.verbosity),
-        ("user", request.user),
-        ("cache_key", request.cache_key),
-        ("metadata", request.metadata),
+        (Neutral.VERBOSITY, request.verbosity),
+        (Neutral.USER, request.user),
+        (Neutral.CACHE_KEY, request.cache_key),
+        (Neutral.METADATA, request.metadata),
     ):
         if value:
             found.append(Loss(name, LossKind.DROPPED))
     if request.cache_mark is not None:
-        found.append(Loss("cache_mark", LossKind.DROPPED))
+        found.append(Loss(Neutral.CACHE, LossKind.DROPPED))
     if request.parallel_tool_calls is False and request.tools:
-        found.append(Loss("parallel_tool_calls", LossKind.DROPPED))
+        found.append(Loss(Neutral.PARALLEL_TOOL_CALLS, LossKind.DROPPED))
     if request.service_tier not in (None, "auto", *SPOKEN_TIERS):
-        found.append(Loss("service_tier", LossKind.DROPPED))
+        found.append(Loss(Neutral.SERVICE_TIER, LossKind.DROPPED))
     return found

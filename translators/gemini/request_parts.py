@@ -124,16 +124,20 @@ def _read_media(part: Fields, sealed: Sealed | None, losses: list[Loss]) -> Medi
         name = filed.text("displayName")
         losses += filed.unread()
         source = source_of(uri)
-    detail = _detail(part)
+    detail = _detail(part, losses)
     losses += part.unread()
     return Media(
         kind_of(media_type), source, media_type or None, name or None, detail, sealed=sealed
     )
 
 
-def _detail(part: Fields) -> str | None:
+def _detail(part: Fields, losses: list[Loss]) -> str | None:
     resolution = part.get("mediaResolution")
     if isinstance(resolution, str):
         return HEARD_RESOLUTIONS.get(resolution.upper())
     level = part.inner("mediaResolution")
-    return HEARD_RESOLUTIONS.get(level.word("level") or "") if level is not None else None
+    if level is None:
+        return None
+    word = level.word("level")
+    losses += level.unread()
+    return HEARD_RESOLUTIONS.get(word or "")

@@ -13,7 +13,7 @@ a seal that may cover them is not sent either.
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import (
     Citation,
     Filed,
@@ -38,9 +38,9 @@ from translators.gemini.grounding import Cited, Wire, write_grounding
 from translators.gemini.media_parts import NAME, type_by_address, type_by_kind
 
 PartEvent = PartBegun | PartDelta | PartCited | PartEnded | PartWhole
-_CHANGED = Loss("arguments", LossKind.CHANGED, "no JSON object")
-_UNCITED = Loss("citations", LossKind.DROPPED, "a source that has no name here")
-_HIDDEN = Loss("reasoning", LossKind.DROPPED, "a seal of thoughts that the caller does not see")
+_CHANGED = Loss(Neutral.ARGUMENTS, LossKind.CHANGED, "no JSON object")
+_UNCITED = Loss(Neutral.CITATIONS, LossKind.DROPPED, "a source that has no name here")
+_HIDDEN = Loss(Neutral.REASONING, LossKind.DROPPED, "the seal of thoughts that are not shown")
 
 
 @dataclass(slots=True)
@@ -265,7 +265,7 @@ class PartWriter:
                 declared = {"mimeType": media.media_type} if media.media_type else {}
                 wire = {"fileData": {**declared, "fileUri": filed}}
             case Filed():
-                self.losses.append(Loss("media", LossKind.DROPPED, "a file of another account"))
+                self.losses.append(Loss(of_part(media), LossKind.DROPPED, "of another account"))
                 return []
             case Plain(text):
                 return [self._text("text", text)]
@@ -278,8 +278,7 @@ class PartWriter:
     def _opaque(self, part: Opaque | ToolResult) -> list[tuple[int, Wire]]:
         if isinstance(part, Opaque) and part.issuer == NAME:
             return [(self._next(), dict(part.data))]
-        named = part.type if isinstance(part, Opaque) else "tool_result"
-        self.losses.append(Loss(named, LossKind.DROPPED))
+        self.losses.append(Loss(of_part(part), LossKind.DROPPED))
         return []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from translators.canonical.capabilities import Capabilities, Thinking
 from translators.canonical.effort import BUDGETS, Effort, effort_of, nearest
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.request import FormatKind, OutputFormat, ReasoningWish, Request
 from translators.gemini.schema import cleaned
 from translators.gemini.vocabulary import SPOKEN_LEVELS
@@ -34,7 +34,7 @@ def generation_config(
     return config
 
 
-def _clamped(name: str, value: float, least: float, most: float, losses: list[Loss]) -> float:
+def _clamped(name: Neutral, value: float, least: float, most: float, losses: list[Loss]) -> float:
     if least <= value <= most:
         return value
     losses.append(Loss(name, LossKind.CLAMPED))
@@ -46,9 +46,9 @@ def _add_sampling(
 ) -> None:
     sampling = request.sampling
     for name, field, value, least, most in (
-        ("temperature", "temperature", sampling.temperature, 0, _MOST_TEMPERATURE),
-        ("topP", "top_p", sampling.top_p, 0, 1),
-        ("topK", "top_k", sampling.top_k, 1, 2**31 - 1),
+        ("temperature", Neutral.TEMPERATURE, sampling.temperature, 0, _MOST_TEMPERATURE),
+        ("topP", Neutral.TOP_P, sampling.top_p, 0, 1),
+        ("topK", Neutral.TOP_K, sampling.top_k, 1, 2**31 - 1),
     ):
         if value is None:
             continue
@@ -58,13 +58,13 @@ def _add_sampling(
             losses.append(Loss(field, LossKind.DROPPED))
     if sampling.seed is not None:
         if not 0 <= sampling.seed < _SEEDS:
-            losses.append(Loss("seed", LossKind.CHANGED, "brought into 31 bits"))
+            losses.append(Loss(Neutral.SEED, LossKind.CHANGED, "brought into 31 bits"))
         config["seed"] = sampling.seed % _SEEDS
     # Probabilities of tokens have no place in a neutral answer.
     for field, said in (
-        ("logit_bias", bool(sampling.logit_bias)),
-        ("logprobs", bool(sampling.logprobs)),
-        ("top_logprobs", bool(sampling.top_logprobs)),
+        (Neutral.LOGIT_BIAS, bool(sampling.logit_bias)),
+        (Neutral.LOGPROBS, bool(sampling.logprobs)),
+        (Neutral.TOP_LOGPROBS, bool(sampling.top_logprobs)),
     ):
         if said:
             losses.append(Loss(field, LossKind.DROPPED))
@@ -74,8 +74,8 @@ def _add_penalties(
     request: Request, capabilities: Capabilities, config: dict[str, Any], losses: list[Loss]
 ) -> None:
     for name, field, value in (
-        ("presencePenalty", "presence_penalty", request.sampling.presence_penalty),
-        ("frequencyPenalty", "frequency_penalty", request.sampling.frequency_penalty),
+        ("presencePenalty", Neutral.PRESENCE_PENALTY, request.sampling.presence_penalty),
+        ("frequencyPenalty", Neutral.FREQUENCY_PENALTY, request.sampling.frequency_penalty),
     ):
         if value is None or (not value and not capabilities.penalties):
             continue
@@ -92,10 +92,10 @@ def _add_stops(
     if not stops:
         return
     if not capabilities.stop_sequences:
-        losses.append(Loss("stop", LossKind.DROPPED))
+        losses.append(Loss(Neutral.STOP, LossKind.DROPPED))
         return
     if len(stops) > MOST_STOPS:
-        losses.append(Loss("stop", LossKind.CLAMPED, f"the first {MOST_STOPS} are kept"))
+        losses.append(Loss(Neutral.STOP, LossKind.CLAMPED, f"the first {MOST_STOPS} are kept"))
     config["stopSequences"] = stops[:MOST_STOPS]
 
 
@@ -106,18 +106,19 @@ def _add_limit(
     if wanted is None:
         return
     most = capabilities.max_output_tokens or wanted
-    config["maxOutputTokens"] = int(_clamped("max_output_tokens", wanted, 1, max(1, most), losses))
+    limit = _clamped(Neutral.MAX_OUTPUT_TOKENS, wanted, 1, max(1, most), losses)
+    config["maxOutputTokens"] = int(limit)
 
 
 def _add_format(
     wanted: OutputFormat, capabilities: Capabilities, config: dict[str, Any], losses: list[Loss]
 ) -> None:
     if not capabilities.structured_output:
-        losses.append(Loss("output_format", LossKind.DROPPED))
+        losses.append(Loss(Neutral.OUTPUT_FORMAT, LossKind.DROPPED))
         return
     config["responseMimeType"] = "application/json"
     if wanted.description:
-        losses.append(Loss("output_format.description", LossKind.DROPPED))
+        losses.append(Loss(Neutral.OUTPUT_DESCRIPTION, LossKind.DROPPED))
     if wanted.kind is not FormatKind.JSON_SCHEMA or not wanted.schema:
         return
     if capabilities.full_json_schema:
@@ -125,7 +126,7 @@ def _add_format(
         return
     config["responseSchema"], changed = cleaned(wanted.schema)
     if changed:
-        losses.append(Loss("output_format.schema", LossKind.CHANGED, "parts became hints"))
+        losses.append(Loss(Neutral.OUTPUT_SCHEMA, LossKind.CHANGED, "parts became hints"))
 
 
 # ------------------------------------------------------------------------------------ thinking
@@ -136,14 +137,14 @@ def _thinking(
 ) -> dict[str, Any]:
     if capabilities.thinking is Thinking.NONE:
         if not wish.off and (wish.effort or wish.budget_tokens or wish.adaptive):
-            losses.append(Loss("reasoning", LossKind.DROPPED, "the model does not reason"))
+            losses.append(Loss(Neutral.REASONING, LossKind.DROPPED, "the model does not reason"))
         return {}
     by_budget = capabilities.thinking is Thinking.BUDGET
     said = (_by_budget if by_budget else _by_level)(wish, capabilities, losses)
     if wish.summary is not None and not wish.off:
         said["includeThoughts"] = wish.summary != "none"
         if wish.summary in ("concise", "detailed"):
-            losses.append(Loss("reasoning.summary", LossKind.CHANGED, "one kind of summary"))
+            losses.append(Loss(Neutral.SUMMARY, LossKind.CHANGED, "one kind of summary"))
     return said
 
 
@@ -153,12 +154,12 @@ def _by_budget(
     if wish.off:
         if capabilities.thinking_off:
             return {"thinkingBudget": 0}
-        losses.append(Loss("reasoning.off", LossKind.CLAMPED, "the model always reasons"))
+        losses.append(Loss(Neutral.REASONING_OFF, LossKind.CLAMPED, "the model always reasons"))
         return {"thinkingBudget": capabilities.min_budget_tokens}
     if wish.budget_tokens is not None:
-        field, budget = "reasoning.budget_tokens", wish.budget_tokens
+        field, budget = Neutral.BUDGET_TOKENS, wish.budget_tokens
     elif wish.effort is not None:
-        field, budget = "reasoning.effort", BUDGETS[wish.effort]
+        field, budget = Neutral.EFFORT, BUDGETS[wish.effort]
     else:
         return {"thinkingBudget": -1} if wish.adaptive else {}
     least = capabilities.min_budget_tokens
@@ -170,12 +171,12 @@ def _by_level(
     wish: ReasoningWish, capabilities: Capabilities, losses: list[Loss]
 ) -> dict[str, Any]:
     if wish.off:
-        asked, field = Effort.MINIMAL, "reasoning.off"
+        asked, field = Effort.MINIMAL, Neutral.REASONING_OFF
         losses.append(Loss(field, LossKind.CLAMPED, "the least level"))
     elif wish.effort is not None:
-        asked, field = wish.effort, "reasoning.effort"
+        asked, field = wish.effort, Neutral.EFFORT
     elif wish.budget_tokens is not None:
-        asked, field = effort_of(wish.budget_tokens), "reasoning.budget_tokens"
+        asked, field = effort_of(wish.budget_tokens), Neutral.BUDGET_TOKENS
         losses.append(Loss(field, LossKind.CHANGED, "a level instead of a budget"))
     else:
         return {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, foreign
 from translators.canonical.request import (
     WEB_SEARCH,
     HostedTool,
@@ -38,12 +38,12 @@ def wire_tools(
                 if tool.issuer == NAME:
                     hosted.append(dict(tool.data))
                 else:
-                    losses.append(Loss(f"tools[].{tool.type}", LossKind.DROPPED))
+                    losses.append(Loss(foreign(Neutral.TOOLS, tool.type), LossKind.DROPPED))
             case _:
                 assert_never(tool)
     if functions and searches and capabilities.web_search and _only_search(request.tool_choice):
         losses.append(
-            Loss("tools[]", LossKind.DROPPED, "functions beside the search that is asked")
+            Loss(Neutral.TOOLS, LossKind.DROPPED, "functions beside the search that is asked")
         )
         functions.clear()
     if searches and _can_search(functions, capabilities, losses):
@@ -60,7 +60,7 @@ def _can_search(
     later request must bring back."""
     if functions or not capabilities.web_search:
         note = "not beside functions" if functions else "the model cannot search"
-        losses.append(Loss("tools[].web_search", LossKind.DROPPED, note))
+        losses.append(Loss(Neutral.WEB_SEARCH, LossKind.DROPPED, note))
         return False
     return True
 
@@ -71,9 +71,15 @@ def _only_search(choice: ToolChoice | None) -> bool:
 
 
 def _tell_search(search: WebSearch, losses: list[Loss]) -> None:
-    for name in ("allowed_domains", "blocked_domains", "location", "max_uses", "context_size"):
-        if getattr(search, name):
-            losses.append(Loss(f"tools[].{name}", LossKind.DROPPED))
+    for name, said in (
+        (Neutral.ALLOWED_DOMAINS, search.allowed_domains),
+        (Neutral.BLOCKED_DOMAINS, search.blocked_domains),
+        (Neutral.SEARCH_LOCATION, search.location),
+        (Neutral.SEARCH_USES, search.max_uses),
+        (Neutral.SEARCH_SIZE, search.context_size),
+    ):
+        if said:
+            losses.append(Loss(name, LossKind.DROPPED))
 
 
 def _declaration(tool: Tool, capabilities: Capabilities, losses: list[Loss]) -> dict[str, Any]:
@@ -83,9 +89,9 @@ def _declaration(tool: Tool, capabilities: Capabilities, losses: list[Loss]) -> 
     if tool.schema is not None:
         _add_schema(tool.schema, capabilities, declared, losses)
     if tool.strict:
-        losses.append(Loss("tools[].strict", LossKind.DROPPED))
+        losses.append(Loss(Neutral.TOOL_STRICT, LossKind.DROPPED))
     if tool.cache is not None:
-        losses.append(Loss("tools[].cache", LossKind.DROPPED))
+        losses.append(Loss(Neutral.CACHE, LossKind.DROPPED))
     return declared
 
 
@@ -101,7 +107,7 @@ def _add_schema(
         return
     parameters, changed = cleaned(schema)
     if changed:
-        losses.append(Loss("tools[].schema", LossKind.CHANGED, "parts became hints"))
+        losses.append(Loss(Neutral.TOOL_SCHEMA, LossKind.CHANGED, "parts became hints"))
     # An object without properties is refused; no parameters are none.
     if parameters.get("type") != "OBJECT" or parameters.get("properties"):
         declared["parameters"] = parameters
@@ -133,11 +139,11 @@ def tool_config(
     declared = [fn["name"] for tool in tools for fn in tool.get(_FUNCTIONS, ())]
     if not declared:
         if choice.mode is ToolMode.REQUIRED:
-            losses.append(Loss("tool_choice", LossKind.DROPPED))
+            losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.DROPPED))
         return {}
     names = [name for name in dict.fromkeys(choice.names) if name in declared]
     if len(names) < len(set(choice.names)):
-        losses.append(Loss("tool_choice", LossKind.CHANGED, "a tool that is not offered"))
+        losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "a tool that is not offered"))
     return {"functionCallingConfig": _calling(choice, names, capabilities, losses)}
 
 
@@ -148,7 +154,7 @@ def _calling(
     if mode is ToolMode.NONE:
         return {"mode": SPOKEN_MODES[mode]}
     if mode is ToolMode.REQUIRED and (not capabilities.forced_tools or _only_search(choice)):
-        losses.append(Loss("tool_choice", LossKind.CHANGED, "a call cannot be forced"))
+        losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "a call cannot be forced"))
         mode = ToolMode.AUTO
     if not names:
         return {"mode": SPOKEN_MODES[mode]}

@@ -11,6 +11,7 @@ import base64
 from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.loss import IN_CONVERSATION, Neutral
 from translators.canonical.request import Role, ToolMode
 
 # What each neutral reason is called in `finishReason`.
@@ -187,4 +188,28 @@ _NO_SIGNATURES = ("skip_thought_signature_validator", "context_engineering_is_th
 SENTINEL = base64.b64encode(_NO_SIGNATURES[0].encode()).decode()
 SENTINELS: frozenset[str] = frozenset(_NO_SIGNATURES) | {
     base64.b64encode(word.encode()).decode().rstrip("=") for word in _NO_SIGNATURES
+}
+
+# What callers of this dialect call what neutral names mean.
+OWN_FIELDS: dict[str, str] = {
+    **dict.fromkeys(IN_CONVERSATION, "contents"),
+    Neutral.MAX_OUTPUT_TOKENS: "generationConfig.maxOutputTokens",
+    Neutral.CHOICES: "generationConfig.candidateCount",
+    Neutral.STOP: "generationConfig.stopSequences",
+    Neutral.OUTPUT_FORMAT: "generationConfig.responseMimeType",
+    Neutral.OUTPUT_SCHEMA: "generationConfig.responseSchema",
+    Neutral.TEMPERATURE: "generationConfig.temperature",
+    Neutral.TOP_P: "generationConfig.topP",
+    Neutral.TOP_K: "generationConfig.topK",
+    Neutral.SEED: "generationConfig.seed",
+    Neutral.PRESENCE_PENALTY: "generationConfig.presencePenalty",
+    Neutral.FREQUENCY_PENALTY: "generationConfig.frequencyPenalty",
+    Neutral.LOGPROBS: "generationConfig.responseLogprobs",
+    Neutral.TOP_LOGPROBS: "generationConfig.logprobs",
+    Neutral.REASONING: "generationConfig.thinkingConfig",
+    Neutral.TOOLS: "tools",
+    Neutral.WEB_SEARCH: "tools",
+    Neutral.TOOL_CHOICE: "toolConfig",
+    Neutral.METADATA: "labels",
+    Neutral.SERVICE_TIER: "serviceTier",
 }

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, field_at
 from translators.protocol import NotUnderstood
 
 _CAPITAL = re.compile(r"(?<!^)([A-Z])")
 _UNDERSCORE = re.compile(r"_([a-z])")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,19})?(?:[eE][+-]?\d{1,3})?")
 _NOTHING: tuple[object, ...] = (None, False, "", [], {})
 _STANDARD = str.maketrans("-_", "+/")
@@ -162,13 +161,4 @@ class Fields:
             known = camel(name)
             if known in self._known or value in _NOTHING:
                 continue
-            shown = known if _NAME.fullmatch(known) else "unknown"
-            yield Loss(generic(self.at(shown)), LossKind.DROPPED)
-
-
-_INDEX = re.compile(r"\[\d+\]")
-
-
-def generic(path: str) -> str:
-    """A path without its indexes: losses are told once for each field."""
-    return _INDEX.sub("[]", path)
+            yield Loss(field_at(self.at(known)), LossKind.DROPPED)

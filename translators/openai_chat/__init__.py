@@ -17,6 +17,7 @@ from translators.openai_chat.request import (
 )
 from translators.openai_chat.response import decode_response, encode_response
 from translators.openai_chat.stream import stream_decoder, stream_encoder
+from translators.openai_chat.vocabulary import OWN_FIELDS
 from translators.protocol import Protocol, ToolRules
 
 PROTOCOL = Protocol(
@@ -37,5 +38,7 @@ PROTOCOL = Protocol(
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
     tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 40, freeform=True),
+    fields=OWN_FIELDS,
     counting=None,
+    unsealed_calls=b'"tool_calls"',
 )

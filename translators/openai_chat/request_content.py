@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.parts import Filed, Inline, Located, Media, MediaKind, Plain, Text
 from translators.media import data_url, sniffed, standard_type
 from translators.openai_chat.request_parts import decoded_text
@@ -21,12 +21,7 @@ Json = dict[str, Any]
 # servers of this dialect read nothing else.
 JOINT = "\n\n"
 
-_LOSS = {
-    MediaKind.IMAGE: "images",
-    MediaKind.DOCUMENT: "documents",
-    MediaKind.AUDIO: "audio",
-    MediaKind.VIDEO: "video",
-}
+AUTOMATIC = "caching is automatic here"  # why a mark for the cache is lost
 _ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/markdown": "md"}
 
 
@@ -48,7 +43,7 @@ class Content:
         self._knows = capabilities
         self.losses = losses
 
-    def lose(self, field: str, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
+    def lose(self, field: Neutral | str, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
         self.losses.append(Loss(field, kind, note))
 
     def parts(self, parts: Iterable[Text | Media]) -> list[Json]:
@@ -67,20 +62,20 @@ class Content:
     def note_text(self, part: Text) -> None:
         """Report what a text has besides its words."""
         if part.citations:
-            self.lose("citations")
+            self.lose(Neutral.CITATIONS)
         if part.cache is not None:
-            self.lose("cache", note="caching is automatic here")
+            self.lose(Neutral.CACHE, note=AUTOMATIC)
         if part.sealed is not None:
-            self.lose("reasoning", LossKind.UNSEALED)
+            self.lose(Neutral.REASONING, LossKind.UNSEALED)
 
     def media(self, media: Media) -> list[Json]:
         """One medium, with what describes it to the model before it."""
         if media.cache is not None:
-            self.lose("cache", note="caching is automatic here")
+            self.lose(Neutral.CACHE, note=AUTOMATIC)
         if media.sealed is not None:
-            self.lose("reasoning", LossKind.UNSEALED)
+            self.lose(Neutral.REASONING, LossKind.UNSEALED)
         if media.cited:
-            self.lose("citations", note="of a document")
+            self.lose(Neutral.CITATIONS, note="of a document")
         if (text := _plain_text(media)) is not None:
             return [text_part(_fenced(media, text))]
         described = [
@@ -101,7 +96,7 @@ class Content:
             case _:
                 made = None
         if made is None:
-            self.lose(_LOSS[media.kind], note="replaced by a note in the text")
+            self.lose(Neutral(media.kind), note="replaced by a note in the text")
             return text_part(_placeholder(media))
         return made
 
@@ -158,7 +153,7 @@ def _elsewhere() -> NotUnderstood:
     """Never left out in silence: without the file the question has another answer."""
     return NotUnderstood(
         "The request refers to a file that another provider stores. Send the file itself.",
-        param="file_id",
+        param=Neutral.FILE,
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from translators import text_json
 from translators.canonical.capabilities import Capabilities, Thinking
 from translators.canonical.effort import Effort, effort_of, nearest
-from translators.canonical.loss import Encoded, Loss, LossKind, unique
+from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, unique
 from translators.canonical.request import FormatKind, OutputFormat, Request
+from translators.openai_chat.request_content import AUTOMATIC
 from translators.openai_chat.request_messages import mentions_json, write_messages
 from translators.openai_chat.request_toolbox import write_tools
 from translators.openai_chat.strict_schema import is_strict
@@ -23,7 +24,7 @@ from translators.protocol import NotUnderstood
 Json = dict[str, Any]
 
 MOST_STOPS = 4
-MOST_ID_CHARS = 64  # of `user` and `prompt_cache_key`
+MOST_KEY_CHARS = 64  # of `prompt_cache_key`
 MOST_NAME_CHARS = 64
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -37,7 +38,8 @@ def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
     losses = list(repairs)
     messages = write_messages(turns, capabilities, losses)
     if not messages:
-        raise NotUnderstood("Nothing of the messages can be said to this model.", param="messages")
+        message = "Nothing of the messages can be said to this model."
+        raise NotUnderstood(message, param=Neutral.MESSAGES)
     body: Json = {"model": request.model, "messages": messages}
     write_tools(request, capabilities, body, losses)
     writer = _Settings(request, capabilities, body, losses)
@@ -65,7 +67,7 @@ class _Settings:
         self._body = body
         self._losses = losses
 
-    def _lose(self, field: str, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
+    def _lose(self, field: Neutral, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
         self._losses.append(Loss(field, kind, note))
 
     def cap(self) -> None:
@@ -74,7 +76,7 @@ class _Settings:
             return
         tokens = max(1, wanted if most is None else min(wanted, most))
         if tokens != wanted:
-            self._lose("max_output_tokens", LossKind.CLAMPED)
+            self._lose(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED)
         legacy = self._knows.legacy_max_tokens
         self._body["max_tokens" if legacy else "max_completion_tokens"] = tokens
 
@@ -82,25 +84,28 @@ class _Settings:
 
     def sampling(self) -> None:
         asked = self._asked.sampling
-        self._figure("temperature", asked.temperature, (0, 2), 1, self._knows.sampling)
-        self._figure("top_p", asked.top_p, (0, 1), 1, self._knows.sampling)
-        for name in ("presence_penalty", "frequency_penalty"):
-            self._figure(name, getattr(asked, name), (-2, 2), 0, self._knows.penalties)
+        self._figure(Neutral.TEMPERATURE, asked.temperature, (0, 2), 1, self._knows.sampling)
+        self._figure(Neutral.TOP_P, asked.top_p, (0, 1), 1, self._knows.sampling)
+        for name, penalty in (
+            (Neutral.PRESENCE_PENALTY, asked.presence_penalty),
+            (Neutral.FREQUENCY_PENALTY, asked.frequency_penalty),
+        ):
+            self._figure(name, penalty, (-2, 2), 0, self._knows.penalties)
         if asked.top_k is not None:
-            self._lose("top_k")
+            self._lose(Neutral.TOP_K)
         if asked.seed is not None:
             self._body["seed"] = asked.seed
         if asked.logit_bias and self._knows.sampling:
             self._body["logit_bias"] = dict(asked.logit_bias)
         elif asked.logit_bias:
-            self._lose("logit_bias")
+            self._lose(Neutral.LOGIT_BIAS)
         if asked.logprobs or asked.top_logprobs:
-            self._lose("logprobs", note="the answer's would not be handed on")
+            self._lose(Neutral.LOGPROBS, note="the answer's would not be handed on")
         self._stop(asked.stop)
 
     def _figure(
         self,
-        name: str,
+        name: Neutral,
         value: float | None,
         limits: tuple[float, float],
         default: float,
@@ -121,10 +126,10 @@ class _Settings:
     def _stop(self, stop: tuple[str, ...]) -> None:
         said = [text for text in stop if text]
         if said and not self._knows.stop_sequences:
-            self._lose("stop")
+            self._lose(Neutral.STOP)
         elif said:
             if len(said) > MOST_STOPS:
-                self._lose("stop", LossKind.CLAMPED, f"the first {MOST_STOPS} count")
+                self._lose(Neutral.STOP, LossKind.CLAMPED, f"the first {MOST_STOPS} count")
             self._body["stop"] = said[:MOST_STOPS]
 
     # ----------------------------------------------------------------------------- reasoning
@@ -136,29 +141,29 @@ class _Settings:
         if self._knows.thinking is Thinking.NONE:
             silent = self._knows.thinking_off
             if wish.effort or wish.budget_tokens or wish.adaptive or (wish.off and not silent):
-                self._lose("reasoning")
+                self._lose(Neutral.REASONING)
             return
         if wish.summary not in (None, "auto"):
-            self._lose("reasoning.summary")
+            self._lose(Neutral.SUMMARY)
         if wish.off:
             self._off()
         elif wish.effort is not None:
             self._effort(wish.effort)
         elif wish.budget_tokens is not None:
-            self._lose("reasoning.budget_tokens", LossKind.CHANGED, "said as an effort")
+            self._lose(Neutral.BUDGET_TOKENS, LossKind.CHANGED, "said as an effort")
             self._effort(effort_of(wish.budget_tokens))
 
     def _off(self) -> None:
         if self._knows.thinking_off:
             self._body["reasoning_effort"] = EFFORT_OFF
             return
-        self._lose("reasoning.off", LossKind.CLAMPED, "the least effort instead")
+        self._lose(Neutral.REASONING_OFF, LossKind.CLAMPED, "the least effort instead")
         self._body["reasoning_effort"] = nearest(Effort.MINIMAL, self._knows.efforts).value
 
     def _effort(self, effort: Effort) -> None:
         taken = nearest(effort, self._knows.efforts)
         if taken is not effort:
-            self._lose("reasoning.effort", LossKind.CLAMPED)
+            self._lose(Neutral.EFFORT, LossKind.CLAMPED)
         self._body["reasoning_effort"] = taken.value
 
     # ------------------------------------------------------------------------ output's form
@@ -168,11 +173,11 @@ class _Settings:
         if wanted is None:
             return
         if not self._knows.structured_output:
-            self._lose("output_format", LossKind.CHANGED, "said in a system message")
+            self._lose(Neutral.OUTPUT_FORMAT, LossKind.CHANGED, "said in a system message")
             self._instruct(messages, wanted)
         elif wanted.kind is FormatKind.JSON_OBJECT:
             if not mentions_json(messages):
-                self._lose("output_format", LossKind.ADDED, "the model must be told of JSON")
+                self._lose(Neutral.OUTPUT_FORMAT, LossKind.ADDED, "the model must be told of JSON")
                 self._instruct(messages, wanted)
             self._body["response_format"] = {"type": "json_object"}
         else:
@@ -190,10 +195,10 @@ class _Settings:
         where the schema allows it."""
         strict = wanted.strict is not False and is_strict(wanted.schema)
         if wanted.strict and not strict:
-            self._lose("output_format.strict", LossKind.CHANGED, "the schema is not strict")
+            self._lose(Neutral.OUTPUT_STRICT, LossKind.CHANGED, "the schema is not strict")
         name = _NOT_IN_NAME.sub("_", wanted.name or "")[:MOST_NAME_CHARS] or "response"
         if wanted.name and name != wanted.name:
-            self._lose("output_format.name", LossKind.CHANGED)
+            self._lose(Neutral.OUTPUT_NAME, LossKind.CHANGED)
         named: Json = {"name": name}
         if wanted.description:
             named["description"] = wanted.description
@@ -210,16 +215,14 @@ class _Settings:
         none.
         """
         asked = self._asked
-        self._hint("service_tier", self._tier())
-        self._hint("verbosity", asked.verbosity)
-        self._hint("user", _short(asked.user))
-        if asked.user and self._body.get("user", asked.user) != asked.user:
-            self._lose("user", LossKind.CHANGED, "hashed, for it is too long")
-        self._hint("prompt_cache_key", _short(asked.cache_key), "cache_key")
+        self._hint("service_tier", self._tier(), Neutral.SERVICE_TIER)
+        self._hint("verbosity", asked.verbosity, Neutral.VERBOSITY)
+        self._hint("user", asked.user, Neutral.USER)
+        self._hint("prompt_cache_key", _short(asked.cache_key), Neutral.CACHE_KEY)
         if asked.cache_mark is not None:
-            self._lose("cache", note="caching is automatic here")
+            self._lose(Neutral.CACHE, note=AUTOMATIC)
         if asked.metadata:
-            self._lose("metadata", note="kept with stored answers alone")
+            self._lose(Neutral.METADATA, note="kept with stored answers alone")
 
     def _tier(self) -> str | None:
         """`auto` is what the provider does anyway."""
@@ -227,15 +230,15 @@ class _Settings:
         if tier is None or tier == "auto":
             return None
         if tier not in SPOKEN_TIERS:
-            self._lose("service_tier")
+            self._lose(Neutral.SERVICE_TIER)
             return None
         return SPOKEN_TIERS[tier]
 
-    def _hint(self, name: str, value: str | None, field: str | None = None) -> None:
+    def _hint(self, name: str, value: str | None, field: Neutral) -> None:
         if value and self._knows.cache_hints:
             self._body[name] = value
         elif value:
-            self._lose(field or name)
+            self._lose(field)
 
 
 def _after_system(messages: list[Json]) -> int:
@@ -246,8 +249,8 @@ def _after_system(messages: list[Json]) -> int:
     return len(messages)
 
 
-def _short(id: str | None) -> str | None:
-    """An id that fits; a hash is as unique as the id was, which its beginning is not."""
-    if id is None or len(id) <= MOST_ID_CHARS:
-        return id
-    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
+def _short(key: str | None) -> str | None:
+    """A key that fits; a hash is as unique as the key was, which its beginning is not."""
+    if key is None or len(key) <= MOST_KEY_CHARS:
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

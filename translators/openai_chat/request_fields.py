@@ -6,18 +6,13 @@ that the same field of many messages is one loss. Null counts as absent everywhe
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, field_at
 from translators.protocol import NotUnderstood
 
 Word = TypeVar("Word")
-
-_NUMBER = re.compile(r"\[\d+\]")
-# A loss is shown in a header: a field's name that is none is not repeated there.
-_FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,120}")
 
 
 def wrong(place: str, expected: str) -> NotUnderstood:
@@ -126,7 +121,7 @@ class Fields:
 
     def lose(self, name: str, kind: LossKind = LossKind.DROPPED, note: str = "") -> None:
         """Report a field of this object."""
-        self.losses.append(Loss(_safe(self.at(name)), kind, note))
+        self.losses.append(Loss(field_at(self.at(name)), kind, note))
 
     def done(self) -> None:
         """Report every field that was not taken."""
@@ -143,11 +138,6 @@ def is_number(value: object) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
-
-
-def _safe(path: str) -> str:
-    place = _NUMBER.sub("[]", path)
-    return place if _FIELD.fullmatch(place) else "unknown_field"
 
 
 def texts(values: Iterable[Any], place: str) -> tuple[str, ...]:

@@ -63,13 +63,18 @@ def cache_mark(part: Fields) -> CacheMark | None:
     """Either spelling of a mark. OpenAI's lifetimes are longer than both that are known here."""
     own, foreign = part.inner("prompt_cache_breakpoint"), part.inner("cache_control")
     if own is not None:
-        if own.text("ttl") is None:
+        own.ignore("mode")
+        ttl = own.text("ttl")
+        own.done()
+        if ttl is None:
             return CacheMark()
         own.lose("ttl", LossKind.CHANGED, "read as one hour")
         return CacheMark("1h")
     if foreign is None:
         return None
+    foreign.ignore("type")
     ttl = foreign.text("ttl")
+    foreign.done()
     return CacheMark(ttl if ttl in ("5m", "1h") else None)
 
 

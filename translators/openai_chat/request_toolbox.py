@@ -3,7 +3,7 @@
 from typing import Any, assert_never
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, foreign
 from translators.canonical.parts import ToolKind
 from translators.canonical.request import (
     WEB_SEARCH,
@@ -14,10 +14,12 @@ from translators.canonical.request import (
     ToolMode,
     WebSearch,
 )
+from translators.openai_chat.request_content import AUTOMATIC
 from translators.openai_chat.request_tools import SEARCH_FIELD
 from translators.openai_chat.strict_schema import is_strict, parameters
 from translators.openai_chat.vocabulary import CONTEXT_SIZES, NAME, SPOKEN_TOOL_MODES
 from translators.protocol import NotUnderstood
+from translators.tools import DUPLICATE
 
 Json = dict[str, Any]
 
@@ -35,8 +37,8 @@ def write_tools(
                 box.search(tool, body)
             case HostedTool(issuer, _, data) if issuer == NAME:
                 box.hosted.append(dict(data))
-            case HostedTool():
-                box.lose("tools[]", note="a tool that another provider runs")
+            case HostedTool(_, kind):
+                box.lose(foreign(Neutral.TOOLS, kind), note="a tool that another provider runs")
             case _:
                 assert_never(tool)
     tools = [*box.declared.values(), *box.hosted]
@@ -62,9 +64,9 @@ class _Toolbox:
 
     def own(self, tool: Tool) -> None:
         if tool.name in self.declared:
-            self.lose("tools[].name", LossKind.CHANGED, "declared twice, the last one counts")
+            self._losses.append(DUPLICATE)
         if tool.cache is not None:
-            self.lose("cache", note="caching is automatic here")
+            self.lose(Neutral.CACHE, note=AUTOMATIC)
         if tool.kind is ToolKind.FREEFORM:
             self.declared[tool.name] = _custom(tool)
         else:
@@ -73,7 +75,7 @@ class _Toolbox:
     def _function(self, tool: Tool) -> Json:
         schema, changed = parameters(tool.schema)
         if changed:
-            self.lose("tools[].schema", LossKind.CHANGED, "alternatives on top, put together")
+            self.lose(Neutral.TOOL_SCHEMA, LossKind.CHANGED, "alternatives on top, put together")
         function: Json = {"name": tool.name}
         if tool.description:
             function["description"] = tool.description
@@ -81,12 +83,12 @@ class _Toolbox:
         if tool.strict and self._knows.structured_output and is_strict(schema):
             function["strict"] = True
         elif tool.strict:
-            self.lose("tools[].strict", note="the schema or the model is not strict")
+            self.lose(Neutral.TOOL_STRICT, note="the schema or the model is not strict")
         return {"type": "function", "function": function}
 
     def search(self, search: WebSearch, body: Json) -> None:
         if not self._knows.web_search:
-            self.lose("tools[].web_search")
+            self.lose(Neutral.WEB_SEARCH)
             return
         options: Json = {}
         if search.context_size in CONTEXT_SIZES:
@@ -96,9 +98,13 @@ class _Toolbox:
                 "type": "approximate",
                 "approximate": dict(search.location),
             }
-        for name in ("allowed_domains", "blocked_domains", "max_uses"):
-            if getattr(search, name):
-                self.lose(f"tools[].{name}")
+        for name, said in (
+            (Neutral.ALLOWED_DOMAINS, search.allowed_domains),
+            (Neutral.BLOCKED_DOMAINS, search.blocked_domains),
+            (Neutral.SEARCH_USES, search.max_uses),
+        ):
+            if said:
+                self.lose(name)
         body[SEARCH_FIELD] = options
 
     # ------------------------------------------------------------------------------- choice
@@ -107,25 +113,26 @@ class _Toolbox:
         """Without tools there is nothing to choose from, and the field would be refused."""
         if not (self.declared or self.hosted):
             if choice.mode is ToolMode.REQUIRED:
-                self.lose("tool_choice")
+                self.lose(Neutral.TOOL_CHOICE)
             return
         names = [name for name in choice.names if name in self.declared]
         if choice.names and not names:
             self._unknown(choice)
             return
         if len(names) < len(choice.names):
-            self.lose("tool_choice", LossKind.CHANGED, "a tool that cannot be chosen here")
+            self.lose(Neutral.TOOL_CHOICE, LossKind.CHANGED, "a tool that cannot be chosen here")
         mode = choice.mode
         if mode is ToolMode.REQUIRED and not self._knows.forced_tools:
-            self.lose("tool_choice", LossKind.CHANGED, "this model cannot be made to call a tool")
+            self.lose(Neutral.TOOL_CHOICE, LossKind.CHANGED, "this model cannot be made to call")
             mode = ToolMode.AUTO
         body["tool_choice"] = self._chosen(mode, names)
 
     def _unknown(self, choice: ToolChoice) -> None:
         if WEB_SEARCH in choice.names or choice.mode is not ToolMode.REQUIRED:
-            self.lose("tool_choice", note="a tool that cannot be chosen here")
+            self.lose(Neutral.TOOL_CHOICE, note="a tool that cannot be chosen here")
             return
-        raise NotUnderstood("The tool that must be called is not declared.", param="tool_choice")
+        message = "The tool that must be called is not declared."
+        raise NotUnderstood(message, param=Neutral.TOOL_CHOICE)
 
     def _chosen(self, mode: ToolMode, names: list[str]) -> str | Json:
         if not names or mode is ToolMode.NONE:
@@ -142,7 +149,7 @@ class _Toolbox:
         if self._knows.parallel_tool_calls:
             body["parallel_tool_calls"] = wanted
         elif not wanted:
-            self.lose("parallel_tool_calls")
+            self.lose(Neutral.PARALLEL_TOOL_CALLS)
 
 
 def _custom(tool: Tool) -> Json:

@@ -105,7 +105,7 @@ def read_choice(body: Fields) -> ToolChoice | None:
     """`tool_choice`, else the older `function_call`."""
     choice, older = body.take("tool_choice"), body.take("function_call")
     if choice is None and isinstance(older, dict):
-        name = Fields(older, "function_call", body.losses).needed_text("name")
+        name = _only_name(Fields(older, "function_call", body.losses))
         return ToolChoice(ToolMode.REQUIRED, (name,))
     place = "tool_choice" if choice is not None else "function_call"
     value = choice if choice is not None else older
@@ -122,7 +122,7 @@ def read_choice(body: Fields) -> ToolChoice | None:
 def _chosen(choice: Fields) -> ToolChoice:
     kind = choice.needed_text("type")
     if kind in ("function", "custom"):
-        found = ToolChoice(ToolMode.REQUIRED, (choice.needed(kind).needed_text("name"),))
+        found = ToolChoice(ToolMode.REQUIRED, (_only_name(choice.needed(kind)),))
     elif kind == "allowed_tools":
         found = _allowed(choice.needed("allowed_tools"))
     else:
@@ -131,15 +131,24 @@ def _chosen(choice: Fields) -> ToolChoice:
     return found
 
 
+def _only_name(holder: Fields) -> str:
+    """The one thing that is said of a chosen tool."""
+    name = holder.needed_text("name")
+    holder.done()
+    return name
+
+
 def _allowed(allowed: Fields) -> ToolChoice:
     mode = allowed.word("mode", TOOL_MODES) or ToolMode.AUTO
     names: list[str] = []
     for tool in allowed.objects("tools"):
         kind = tool.needed_text("type")
         if kind in ("function", "custom"):
-            names.append(tool.needed(kind).needed_text("name"))
+            names.append(_only_name(tool.needed(kind)))
+            tool.done()
         else:
             allowed.lose("tools[]", LossKind.DROPPED, "a tool that is not the caller's own")
+    allowed.done()
     if not names:
         raise wrong(allowed.at("tools"), "an array that names at least one tool")
     return ToolChoice(mode, tuple(names))

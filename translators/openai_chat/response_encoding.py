@@ -7,7 +7,7 @@ What the dialect has no official place for goes where its implementers put it: r
 from typing import Any
 
 from translators import text_json
-from translators.canonical.loss import Encoded, Loss, LossKind, unique
+from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, of_part, unique
 from translators.canonical.parts import (
     Citation,
     Media,
@@ -37,6 +37,8 @@ from translators.openai_chat.usage import write_usage
 from translators.openai_chat.vocabulary import NAME
 
 Json = dict[str, Any]
+
+UNCITED = Loss(Neutral.CITATIONS, LossKind.DROPPED, "a source without an address")
 
 
 def encode_response(response: Response, context: ReplyContext) -> Encoded:
@@ -135,7 +137,7 @@ class _Message:
     def _cite(self, citation: Citation, start: int) -> None:
         made = annotation(citation, start, self._length)
         if made is None:
-            self.losses.append(Loss("citations", LossKind.DROPPED, "a source without an address"))
+            self.losses.append(UNCITED)
         else:
             self._annotations.append(made)
 
@@ -160,8 +162,9 @@ def unsayable(part: Media | Opaque | SearchCall | ToolResult) -> Loss:
     """The loss of a part for which this dialect's answers have no place."""
     match part:
         case SearchCall():
-            return Loss("search", LossKind.DROPPED, "the search; its sources are cited")
+            note = "the search; its sources are cited"
         case Media():
-            return Loss(part.kind.value, LossKind.DROPPED, "answers hold images alone")
+            note = "answers hold images alone"
         case Opaque() | ToolResult():
-            return Loss("parts[]", LossKind.DROPPED, "a part that only another dialect knows")
+            note = "a part that only another dialect knows"
+    return Loss(of_part(part), LossKind.DROPPED, note)

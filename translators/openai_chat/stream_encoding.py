@@ -13,7 +13,7 @@ from typing import Any, assert_never
 from translators import text_json
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.finish import Finish, Reason
-from translators.canonical.loss import Loss, LossKind, unique
+from translators.canonical.loss import Loss, unique
 from translators.canonical.parts import (
     Citation,
     Media,
@@ -47,7 +47,7 @@ from translators.canonical.stream import (
 from translators.canonical.usage import Usage
 from translators.openai_chat.failure import render_stream_failure
 from translators.openai_chat.reasoning import SHOWN
-from translators.openai_chat.response_encoding import unsayable
+from translators.openai_chat.response_encoding import UNCITED, unsayable
 from translators.openai_chat.response_parts import (
     JOINT,
     annotation,
@@ -268,7 +268,7 @@ class ChatEncoder:
         for citation in opened.citations:
             made = annotation(citation, opened.start, self._length)
             if made is None:
-                self._lose("citations", "a source without an address")
+                self._losses.append(UNCITED)
             else:
                 self._annotations.append(made)
         if not isinstance(opened.part, ToolCall):
@@ -280,9 +280,6 @@ class ChatEncoder:
         slot = {"function": {"arguments": ""}} if function else {"custom": {"input": ""}}
         signed = {"index": opened.index, **slot, "extra_content": carried_signature(event.sealed)}
         return written + self._delta({"tool_calls": [signed]})
-
-    def _lose(self, field: str, note: str) -> None:
-        self._losses.append(Loss(field, LossKind.DROPPED, note))
 
     def _whole(self, part: Part) -> bytes:
         """A part that comes at once: as its beginning, its text and its end, if it has a text."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from translators.canonical.effort import Effort
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.loss import IN_CONVERSATION, Neutral
 from translators.canonical.request import Role, ToolMode
 
 NAME = "openai_chat"  # this dialect's own, as an issuer of files and opaque parts
@@ -156,14 +157,14 @@ ROLES: dict[str, Role] = {
 EFFORT_OFF = "none"
 EFFORTS_BY_WORD: dict[str, Effort | None] = {EFFORT_OFF: None} | {e.value: e for e in Effort}
 
-# `scale` is a contract with OpenAI and `fast` a model's own speed; nobody else has either.
+# `fast` is a second word for `priority`; `scale` is a contract with OpenAI, which nobody else has.
 TIERS: dict[str, str | None] = {
     "auto": "auto",
     "default": "default",
     "flex": "flex",
+    "fast": "priority",
     "priority": "priority",
     "scale": None,
-    "fast": None,
 }
 SPOKEN_TIERS: dict[str, str] = {neutral: word for word, neutral in TIERS.items() if neutral}
 
@@ -182,3 +183,14 @@ TOOL_MODES: dict[str, ToolMode] = {
 }
 SPOKEN_TOOL_MODES: dict[ToolMode, str] = {mode: word for word, mode in TOOL_MODES.items()}
 HEARD_TOOL_MODES: dict[str, ToolMode] = TOOL_MODES | {"any": ToolMode.REQUIRED}  # Mistral
+
+# What callers of this dialect call what neutral names mean.
+OWN_FIELDS: dict[str, str] = {
+    **dict.fromkeys(IN_CONVERSATION, "messages"),
+    Neutral.MAX_OUTPUT_TOKENS: "max_completion_tokens",
+    Neutral.REASONING: "reasoning_effort",
+    Neutral.OUTPUT_FORMAT: "response_format",
+    Neutral.WEB_SEARCH: "web_search_options",
+    Neutral.TOOLS: "tools",
+    Neutral.CACHE_KEY: "prompt_cache_key",
+}

@@ -20,6 +20,7 @@ from translators.openai_responses.request import (
 from translators.openai_responses.response import decode_response, encode_response
 from translators.openai_responses.state import STATE
 from translators.openai_responses.stream import stream_decoder, stream_encoder
+from translators.openai_responses.vocabulary import OWN_FIELDS
 from translators.protocol import Protocol, ToolRules
 
 PROTOCOL = Protocol(
@@ -47,7 +48,10 @@ PROTOCOL = Protocol(
         freeform=True,
         namespaces=True,
         origins=tuple(BUILT_IN),
+        cached_search=True,
     ),
+    fields=OWN_FIELDS,
     counting=COUNTING,
     state=STATE,
+    telltales=("input",),
 )

@@ -69,6 +69,9 @@ _ASKED = {"local_shell": "action", "shell": "action", "apply_patch": "operation"
 CALL_TYPES: dict[str, str] = {f"{kind}_call": kind for kind in TOOLS}
 OUTPUT_TYPES: dict[str, str] = {f"{kind}_call_output": kind for kind in TOOLS}
 
+# The caller's own machine, as the environment of a shell; what a container has is the provider's.
+ENVIRONMENT = frozenset({"type"})
+
 ID_PREFIXES = {"local_shell": "lsh", "shell": "sh", "apply_patch": "apc"}
 
 
@@ -209,5 +212,5 @@ def _shell_outputs(text: str, is_error: bool) -> list[Any]:
     return [said | {"outcome": outcome}]
 
 
-def has_media(result: ToolResult) -> bool:
-    return any(isinstance(part, Media) for part in result.parts)
+def media_of(result: ToolResult) -> list[Media]:
+    return [part for part in result.parts if isinstance(part, Media)]

@@ -32,6 +32,7 @@ from translators.openai_responses.searches import read_search
 from translators.openai_responses.tool_decoding import decode_tools
 from translators.openai_responses.typed import (
     entries,
+    lost,
     mapping,
     optional,
     said,
@@ -47,7 +48,44 @@ Item = dict[str, Any]
 _MESSAGE = frozenset({"type", "role", "content", "id", "status", "phase"})
 _REASONING = frozenset({"type", "id", "summary", "content", "encrypted_content", "status"})
 _CALL = frozenset({"type", "id", "call_id", "name", "namespace", "status", "created_by"})
-_OUTPUT = frozenset({"type", "id", "call_id", "output", "name", "namespace", "status"})
+_OUTPUT = frozenset({"type", "id", "call_id", "output", "name", "namespace", "status", "caller"})
+_FUNCTION = _CALL | {"arguments", "caller", "async"}
+_CUSTOM = _CALL | {"input", "caller", "async"}
+_SEARCH = frozenset({"type", "id", "status", "action"})
+_SEARCHED = frozenset({"type", "query", "queries", "sources"})
+_BUILT_IN = frozenset(
+    {
+        "type",
+        "id",
+        "call_id",
+        "status",
+        "caller",
+        "created_by",
+        "environment",
+        "action",
+        "operation",
+        "output",
+        "max_output_length",
+    }
+)
+# Of a picture that was made its bytes and their format count; how it was asked for does not.
+_PICTURE = frozenset(
+    {
+        "type",
+        "id",
+        "status",
+        "result",
+        "output_format",
+        "revised_prompt",
+        "action",
+        "background",
+        "quality",
+        "size",
+    }
+)
+_ADDED_TOOLS = frozenset({"type", "id", "role", "tools"})
+_DIRECT = frozenset({"type"})
+_SHOWN = frozenset({"type", "text"})
 
 # Items whose meaning is kept at the upstream, or which ask the server itself for something.
 _REFUSED = {
@@ -111,7 +149,7 @@ class Reading:
         self._grow(Role.USER if answers else Role.ASSISTANT, (Opaque(NAME, kind, item),))
 
     def message(self, item: Item, path: str) -> None:
-        unknown(item, _MESSAGE, "input[].", self.losses)
+        unknown(item, _MESSAGE, path, self.losses)
         role = ROLES.get(wanted(item.get("role"), f"{path}.role"))
         if role is None:
             raise NotUnderstood(f"Invalid value for '{path}.role'.", param=f"{path}.role")
@@ -124,9 +162,9 @@ class Reading:
             self.turns.append(Turn(role, parts))
 
     def reasoning(self, item: Item, path: str) -> None:
-        unknown(item, _REASONING, "input[].", self.losses)
-        shown = _texts(item.get("summary"), f"{path}.summary")
-        shown = shown or _texts(item.get("content"), f"{path}.content")
+        unknown(item, _REASONING, path, self.losses)
+        shown = self._texts(item.get("summary"), f"{path}.summary")
+        shown = shown or self._texts(item.get("content"), f"{path}.content")
         encrypted = said(item.get("encrypted_content"), f"{path}.encrypted_content")
         read = seals.read_reasoning(
             "\n\n".join(shown), encrypted, said(item.get("id"), f"{path}.id")
@@ -138,7 +176,7 @@ class Reading:
             self._grow(Role.ASSISTANT, (read,))
 
     def function_call(self, item: Item, path: str) -> None:
-        unknown(item, _CALL | {"arguments", "caller", "async"}, "input[].", self.losses)
+        unknown(item, _FUNCTION, path, self.losses)
         self._caller(item, path)
         call = ToolCall(
             wanted(item.get("call_id"), f"{path}.call_id"),
@@ -150,7 +188,7 @@ class Reading:
         self._grow(Role.ASSISTANT, (call,))
 
     def custom_tool_call(self, item: Item, path: str) -> None:
-        unknown(item, _CALL | {"input", "caller", "async"}, "input[].", self.losses)
+        unknown(item, _CUSTOM, path, self.losses)
         self._caller(item, path)
         call = ToolCall(
             wanted(item.get("call_id"), f"{path}.call_id"),
@@ -166,7 +204,9 @@ class Reading:
         """Who called: the model itself, as everywhere, or a program of its own, as only here."""
         caller = optional(item.get("caller"), f"{path}.caller")
         if caller.get("type") not in (None, "direct"):
-            unknown({"caller": caller}, (), "input[].", self.losses)
+            lost(f"{path}.caller", self.losses)
+        else:
+            unknown(caller, _DIRECT, f"{path}.caller", self.losses)
 
     def function_call_output(self, item: Item, path: str) -> None:
         self._output(item, path, ToolKind.FUNCTION)
@@ -175,7 +215,7 @@ class Reading:
         self._output(item, path, ToolKind.FREEFORM)
 
     def _output(self, item: Item, path: str, kind: ToolKind) -> None:
-        unknown(item, _OUTPUT | {"caller"}, "input[].", self.losses)
+        unknown(item, _OUTPUT, path, self.losses)
         self._caller(item, path)
         result = ToolResult(
             wanted(item.get("call_id"), f"{path}.call_id"),
@@ -193,6 +233,7 @@ class Reading:
             self._hosted.add(call_id)
             self._opaque(item, f"{kind}_call")
             return
+        self._built_in(item, path)
         call = builtin.call_of(item, kind, call_id)
         if call.item_id:
             self._call_ids[call.item_id] = call_id
@@ -205,37 +246,52 @@ class Reading:
         if call_id in self._hosted:
             self._opaque(item, f"{kind}_call_output")
             return
+        self._built_in(item, path)
         call_id = self._call_ids.get(call_id, call_id)
         self._grow(Role.USER, (builtin.result_of(item, kind, call_id),))
+
+    def _built_in(self, item: Item, path: str) -> None:
+        """What is said of a built-in tool's call or output besides what it is."""
+        unknown(item, _BUILT_IN, path, self.losses)
+        environment = optional(item.get("environment"), f"{path}.environment")
+        unknown(environment, builtin.ENVIRONMENT, f"{path}.environment", self.losses)
+        self._caller(item, path)
 
     def web_search_call(self, item: Item, path: str) -> None:
         action = optional(item.get("action"), f"{path}.action")
         strings(action.get("queries"), f"{path}.action.queries")
         said(item.get("id"), f"{path}.id")
-        self._grow(Role.ASSISTANT, (read_search(item),))
+        read = read_search(item)
+        if not isinstance(read, Opaque):
+            unknown(item, _SEARCH, path, self.losses)
+            unknown(action, _SEARCHED, f"{path}.action", self.losses)
+        self._grow(Role.ASSISTANT, (read,))
 
     def image_generation_call(self, item: Item, path: str) -> None:
         result = said(item.get("result"), f"{path}.result")
         if not result:
             self._opaque(item, "image_generation_call")
             return
+        unknown(item, _PICTURE, path, self.losses)
         made = said(item.get("output_format"), f"{path}.output_format") or "png"
         picture = Media(MediaKind.IMAGE, Inline(result), f"image/{made}")
         self._grow(Role.ASSISTANT, (picture,))
 
     def additional_tools(self, item: Item, path: str) -> None:
         """Tools declared inside the conversation, as current Codex does."""
+        unknown(item, _ADDED_TOOLS, path, self.losses)
         self.tools.extend(decode_tools(item.get("tools"), f"{path}.tools", self.losses))
 
-
-def _texts(value: object, param: str) -> list[str]:
-    """The texts of a reasoning item's `summary` or `content`, without empty ones."""
-    found = []
-    for place, part in enumerate(entries(value, param)):
-        path = f"{param}[{place}]"
-        if text := wanted(mapping(part, path).get("text"), f"{path}.text"):
-            found.append(text)
-    return found
+    def _texts(self, value: object, param: str) -> list[str]:
+        """The texts of a reasoning item's `summary` or `content`, without empty ones."""
+        found = []
+        for place, entry in enumerate(entries(value, param)):
+            path = f"{param}[{place}]"
+            part = mapping(entry, path)
+            unknown(part, _SHOWN, path, self.losses)
+            if text := wanted(part.get("text"), f"{path}.text"):
+                found.append(text)
+        return found
 
 
 _READERS: dict[str, Callable[[Reading, Item, str], None]] = {

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from translators import text_json
 from translators.canonical.capabilities import Capabilities, Thinking
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part
 from translators.canonical.parts import (
     Media,
     Opaque,
@@ -30,7 +30,6 @@ from translators.openai_responses import builtin
 from translators.openai_responses.citations import annotation, is_sayable
 from translators.openai_responses.media_encoding import encode_media
 from translators.openai_responses.searches import search_item
-from translators.openai_responses.typed import field_name
 from translators.openai_responses.vocabulary import CONTENT, NAME
 
 Item = dict[str, Any]
@@ -53,7 +52,7 @@ class Writing:
     def write(self, turns: Sequence[Turn]) -> None:
         for turn in turns:
             if turn.name is not None:
-                self._losses.append(Loss("turns[].name", LossKind.DROPPED))
+                self._losses.append(Loss(Neutral.SPEAKER, LossKind.DROPPED))
             self._role = self._spoken(turn.role)
             for part in turn.parts:
                 self._part(part)
@@ -75,7 +74,7 @@ class Writing:
         """Reasoning at the end of a turn is refused: what it was for was never said."""
         while self.items and self.items[-1]["type"] == "reasoning":
             self.items.pop()
-            self._lost("reasoning", note="nothing follows it")
+            self._lost(Neutral.REASONING, note="nothing follows it")
 
     def _add(self, item: Item) -> None:
         self._flush()
@@ -114,7 +113,7 @@ class Writing:
             return
         cited = [c for c in part.citations if is_sayable(c)]
         if len(cited) < len(part.citations):
-            self._lost("turns[].parts[].citations")
+            self._lost(Neutral.CITATIONS)
         notes = [annotation(c, len(part.text)) for c in cited]
         self._content.append({"type": "output_text", "text": part.text, "annotations": notes})
 
@@ -127,9 +126,9 @@ class Writing:
     def _marks(self, sealed: Sealed | None, cached: bool) -> None:
         """What stands beside a part and has no place here: its seal, and the wish to cache."""
         if sealed is not None:
-            self._lost("reasoning", LossKind.UNSEALED)
+            self._lost(Neutral.REASONING, LossKind.UNSEALED)
         if cached:
-            self._lost("turns[].parts[].cache", note="caching is automatic")
+            self._lost(Neutral.CACHE, note="caching is automatic")
 
     def _media(self, part: Media) -> None:
         """What the model itself made is shown to it as the user's: its turns hold text alone."""
@@ -138,18 +137,18 @@ class Writing:
         if self._role != "assistant":
             self._content.extend(content)
             return
-        self._lost("turns[].parts[].media", LossKind.CHANGED, "the model's, shown as the user's")
+        self._lost(of_part(part), LossKind.CHANGED, "the model's, shown as the user's")
         self._add({"type": "message", "role": "user", "content": content})
 
     def _reasoning(self, part: Reasoning) -> None:
         sealed = part.sealed
         if sealed is None:
             if part.text:
-                self._lost("reasoning", note="it is not sealed")
+                self._lost(Neutral.REASONING, note="it is not sealed")
         elif sealed.issuer != self._family:
-            self._lost("reasoning", LossKind.UNSEALED)
+            self._lost(Neutral.REASONING, LossKind.UNSEALED)
         elif self._capabilities.thinking is Thinking.NONE:
-            self._lost("reasoning", note="the model does not reason")
+            self._lost(Neutral.REASONING, note="the model does not reason")
         else:
             summary = [{"type": "summary_text", "text": part.text}] if part.text else []
             self._add(
@@ -175,16 +174,16 @@ class Writing:
 
     def _result(self, part: ToolResult) -> None:
         if part.cache is not None:
-            self._lost("turns[].parts[].cache", note="caching is automatic")
+            self._lost(Neutral.CACHE, note="caching is automatic")
         if part.origin in builtin.TOOLS:
-            if builtin.has_media(part):
-                self._lost("turns[].parts[].media", note="a built-in tool answers with text")
+            for media in builtin.media_of(part):
+                self._lost(of_part(media), note="a built-in tool answers with text")
             self._add(builtin.output_item(part, part.origin))
             return
         failed = part.is_error and part.kind is ToolKind.FREEFORM
         if failed:
             note = "said in the text, the item has no field for it"
-            self._lost("turns[].parts[].is_error", LossKind.CHANGED, note)
+            self._lost(Neutral.RESULT_ERROR, LossKind.CHANGED, note)
         output = self._output(part, _TOOL_ERROR if failed else "")
         if part.kind is ToolKind.FREEFORM:
             self._add(
@@ -199,7 +198,7 @@ class Writing:
     def _output(self, part: ToolResult, prefix: str) -> str | list[Item]:
         """Text alone is a string, which every upstream takes; with media it is a list (2.14)."""
         texts = [p.text for p in part.parts if isinstance(p, Text)]
-        if not builtin.has_media(part):
+        if not builtin.media_of(part):
             return prefix + "\n".join(texts)
         content: list[Item] = [{"type": "input_text", "text": prefix.strip()}] if prefix else []
         for piece in part.parts:
@@ -211,15 +210,15 @@ class Writing:
 
     def _search(self, part: SearchCall) -> None:
         if not self._capabilities.web_search:
-            self._lost("turns[].parts[].search")
+            self._lost(Neutral.SEARCH)
             return
         if any(found.sealed is not None or found.title for found in part.found):
-            self._lost("turns[].parts[].search.found", note="only the addresses are told")
+            self._lost(Neutral.SEARCH_FOUND, note="only the addresses are told")
         self._add({"id": _search_id(part), **search_item(part, bool(part.found))})
 
     def _opaque(self, part: Opaque) -> None:
         if part.issuer != NAME:
-            self._lost(field_name(f"turns[].parts[].{part.type}"))
+            self._lost(of_part(part))
         elif part.type.startswith(CONTENT):
             self._content.append(dict(part.data))
         else:

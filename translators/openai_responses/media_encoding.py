@@ -3,7 +3,7 @@
 from typing import Any, assert_never
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.canonical.parts import Filed, Inline, Located, Media, MediaKind, Plain
 from translators.media import data_url, sniffed
 from translators.openai_responses.vocabulary import FILE_ISSUERS
@@ -11,7 +11,6 @@ from translators.protocol import NotUnderstood
 
 Item = dict[str, Any]
 
-_FIELD = "turns[].parts[].media"
 _ENDINGS = {
     "application/pdf": "pdf",
     "text/plain": "txt",
@@ -28,21 +27,20 @@ def encode_media(part: Media, capabilities: Capabilities, losses: list[Loss]) ->
     match part.kind:
         case MediaKind.IMAGE:
             if not capabilities.images:
-                return [_left_out("image", losses)]
+                return [_left_out(Neutral.IMAGE, losses)]
             return [_image(part)]
         case MediaKind.DOCUMENT:
             return _document(part, capabilities, losses)
         case MediaKind.AUDIO | MediaKind.VIDEO:
-            raise NotUnderstood(
-                f"This model's provider takes no {part.kind.value} here.", param="input"
-            )
+            message = f"This model's provider takes no {part.kind.value} here."
+            raise NotUnderstood(message, param=Neutral(part.kind))
         case _:
             assert_never(part.kind)
 
 
-def _left_out(what: str, losses: list[Loss]) -> Item:
+def _left_out(what: Neutral, losses: list[Loss]) -> Item:
     """A few words in its place, so that the model does not answer about something unseen."""
-    losses.append(Loss(_FIELD, LossKind.DROPPED, f"the model takes no {what}s"))
+    losses.append(Loss(what, LossKind.DROPPED, f"the model takes no {what}s"))
     return _text(f"[{what} left out: this model does not take {what}s]")
 
 
@@ -71,18 +69,18 @@ def _own(issuer: str, file_id: str) -> str:
         return file_id
     raise NotUnderstood(
         "A file stored at another provider cannot be shown to this model: send its content.",
-        param="input",
+        param=Neutral.FILE,
     )
 
 
 def _document(part: Media, capabilities: Capabilities, losses: list[Loss]) -> list[Item]:
     if part.cited:
-        losses.append(Loss("turns[].parts[].cited", LossKind.DROPPED))
+        losses.append(Loss(Neutral.CITATIONS, LossKind.DROPPED))
     about = [line for line in (part.title, part.context) if line]
     if isinstance(part.source, Plain):
         return [_text(_fenced(part.source.text, about))]
     if not capabilities.documents:
-        return [_left_out("document", losses)]
+        return [_left_out(Neutral.DOCUMENT, losses)]
     content = [_text("\n".join(about))] if about and part.title != part.name else []
     item: Item = {"type": "input_file"}
     match part.source:
@@ -109,7 +107,7 @@ def _fenced(text: str, about: list[str]) -> str:
 
 def _name(part: Media, media_type: str, losses: list[Loss]) -> str:
     """A file name, which the server demands beside inline data."""
-    losses.append(Loss("turns[].parts[].name", LossKind.ADDED))
+    losses.append(Loss(Neutral.MEDIA_NAME, LossKind.ADDED))
     ending = _ENDINGS.get(media_type, "pdf")
     title = part.title or "document"
     return title if "." in title else f"{title}.{ending}"

@@ -21,6 +21,7 @@ from translators.media import parse_data_url, sniffed
 from translators.openai_responses.citations import read_citations
 from translators.openai_responses.typed import (
     entries,
+    lost,
     mapping,
     one_of,
     optional,
@@ -38,6 +39,13 @@ _IMAGE = frozenset({"type", "image_url", "file_id", "detail", "prompt_cache_brea
 _FILE = frozenset(
     {"type", "file_data", "file_url", "file_id", "filename", "detail", "prompt_cache_breakpoint"}
 )
+_REFUSAL = frozenset({"type", "refusal"})
+_AUDIO = frozenset({"type", "input_audio"})
+_SOUND = frozenset({"data", "format"})
+_ADDRESS = frozenset({"url"})
+_URL_CITATION = frozenset({"type", "url", "title", "start_index", "end_index"})
+_BREAKPOINT = frozenset({"mode", "ttl"})
+_CACHE_OPTIONS = frozenset({"mode", "ttl", "prewarm", "comparison_response_id"})
 _DETAILS = ("low", "high", "auto", "original")
 _TEXT_TYPES = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
@@ -75,26 +83,35 @@ def decode_output(value: object, param: str, losses: list[Loss]) -> tuple[Text |
 
 def _part(part: dict[str, Any], kind: str, param: str, losses: list[Loss]) -> Part:
     if kind in _TEXT_TYPES:
-        unknown(part, _TEXT, "input[].content[].", losses)
+        unknown(part, _TEXT, param, losses)
         text = wanted(part.get("text"), f"{param}.text")
-        citations: tuple[Citation, ...] = read_citations(part.get("annotations"))
-        return Text(text, citations, cache=_cache(part, param))
+        return Text(text, _citations(part, param, losses), cache=_cache(part, param, losses))
     if kind == "input_image":
         return _image(part, param, losses)
     if kind == "input_file":
         return _file(part, param, losses)
     if kind == "input_audio":
-        return _audio(part, param)
+        return _audio(part, param, losses)
     if kind == "refusal":
+        unknown(part, _REFUSAL, param, losses)
         return Refusal(wanted(part.get("refusal"), f"{param}.refusal"))
     return Opaque(NAME, CONTENT + kind, part)
 
 
-def _cache(part: dict[str, Any], param: str) -> CacheMark | None:
+def _citations(part: dict[str, Any], param: str, losses: list[Loss]) -> tuple[Citation, ...]:
+    annotations = part.get("annotations")
+    for place, each in enumerate(annotations if isinstance(annotations, list) else ()):
+        if isinstance(each, dict) and each.get("type") == "url_citation":
+            unknown(each, _URL_CITATION, f"{param}.annotations[{place}]", losses)
+    return read_citations(annotations)
+
+
+def _cache(part: dict[str, Any], param: str, losses: list[Loss]) -> CacheMark | None:
     if part.get("prompt_cache_breakpoint") is None:
         return None
     path = f"{param}.prompt_cache_breakpoint"
     mark = mapping(part["prompt_cache_breakpoint"], path)
+    unknown(mark, _BREAKPOINT, path, losses)
     ttl = one_of(mark.get("ttl"), ("30m", "12h"), f"{path}.ttl")
     return CacheMark(_TTLS[ttl])
 
@@ -102,16 +119,17 @@ def _cache(part: dict[str, Any], param: str) -> CacheMark | None:
 def cache_mark(options: dict[str, Any], losses: list[Loss]) -> CacheMark | None:
     """What `prompt_cache_options` asks for; in the explicit mode only the marks count."""
     path = "prompt_cache_options"
-    unknown(options, ("mode", "ttl", "prewarm", "comparison_response_id"), f"{path}.", losses)
+    unknown(options, _CACHE_OPTIONS, path, losses)
     mode = one_of(options.get("mode"), ("implicit", "explicit"), f"{path}.mode")
     ttl = one_of(options.get("ttl"), ("30m", "12h"), f"{path}.ttl")
     return None if mode == "explicit" else CacheMark(_TTLS[ttl])
 
 
 def _image(part: dict[str, Any], param: str, losses: list[Loss]) -> Media:
-    unknown(part, _IMAGE, "input[].content[].", losses)
+    unknown(part, _IMAGE, param, losses)
     url = part.get("image_url")
     if isinstance(url, dict):  # as Chat Completions has it
+        unknown(url, _ADDRESS, f"{param}.image_url", losses)
         url = url.get("url")
     source, media_type = _source(
         said(url, f"{param}.image_url"), said(part.get("file_id"), f"{param}.file_id"), param
@@ -121,7 +139,7 @@ def _image(part: dict[str, Any], param: str, losses: list[Loss]) -> Media:
         source,
         media_type,
         detail=one_of(part.get("detail"), _DETAILS, f"{param}.detail"),
-        cache=_cache(part, param),
+        cache=_cache(part, param, losses),
     )
 
 
@@ -141,15 +159,15 @@ def _source(url: str | None, file_id: str | None, param: str) -> tuple[Source, s
 
 def _file(part: dict[str, Any], param: str, losses: list[Loss]) -> Media:
     """A file: inline as a data URL, or as bare base64, which some clients send."""
-    unknown(part, _FILE, "input[].content[].", losses)
+    unknown(part, _FILE, param, losses)
     if one_of(part.get("detail"), _DETAILS, f"{param}.detail") not in (None, "auto"):
-        unknown({"detail": part["detail"]}, (), "input[].content[].", losses)
+        lost(f"{param}.detail", losses)
+    cache = _cache(part, param, losses)
     name = said(part.get("filename"), f"{param}.filename")
     data = said(part.get("file_data"), f"{param}.file_data")
     if data and data[:5].lower() != "data:":
-        return Media(
-            MediaKind.DOCUMENT, Inline(data), _type_of(name, data), name, cache=_cache(part, param)
-        )
+        media_type: str | None = _type_of(name, data)
+        return Media(MediaKind.DOCUMENT, Inline(data), media_type, name, cache=cache)
     source, media_type = _source(
         data or said(part.get("file_url"), f"{param}.file_url"),
         said(part.get("file_id"), f"{param}.file_id"),
@@ -158,7 +176,7 @@ def _file(part: dict[str, Any], param: str, losses: list[Loss]) -> Media:
     kind = MediaKind.DOCUMENT
     if media_type is not None and media_type.startswith("image/"):
         kind = MediaKind.IMAGE
-    return Media(kind, source, media_type, name, cache=_cache(part, param))
+    return Media(kind, source, media_type, name, cache=cache)
 
 
 _TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
@@ -169,9 +187,11 @@ def _type_of(name: str | None, data: str) -> str:
     return _TYPES.get(ending) or sniffed(data) or "application/pdf"
 
 
-def _audio(part: dict[str, Any], param: str) -> Media:
+def _audio(part: dict[str, Any], param: str, losses: list[Loss]) -> Media:
     """Audio, which other implementers of this dialect take."""
+    unknown(part, _AUDIO, param, losses)
     audio = optional(part.get("input_audio"), f"{param}.input_audio")
+    unknown(audio, _SOUND, f"{param}.input_audio", losses)
     kind = wanted(audio.get("format"), f"{param}.input_audio.format")
     media_type = "audio/mpeg" if kind == "mp3" else f"audio/{kind}"
     data = wanted(audio.get("data"), f"{param}.input_audio.data")

@@ -11,7 +11,7 @@ from typing import Any
 
 from translators import text_json
 from translators.canonical.effort import EFFORTS, Effort
-from translators.canonical.loss import Loss, LossKind, unique
+from translators.canonical.loss import Loss, unique
 from translators.canonical.parts import CacheMark, Text
 from translators.canonical.request import (
     AnyTool,
@@ -31,6 +31,7 @@ from translators.openai_responses.part_decoding import cache_mark
 from translators.openai_responses.tool_decoding import decode_choice, decode_tools
 from translators.openai_responses.typed import (
     flag,
+    lost,
     mapping,
     number,
     one_of,
@@ -84,6 +85,12 @@ _HARMLESS = frozenset(
         "generate",
     }
 )
+_KNOWN = _READ | _HARMLESS
+_STREAM_OPTIONS = frozenset({"include_obfuscation"})
+_TEXT = frozenset({"format", "verbosity"})
+_REASONING = frozenset({"effort", "summary", "generate_summary", "context", "mode"})
+_FORMAT = frozenset({"type", "name", "schema", "description", "strict"})
+_PLAIN = frozenset({"type"})
 # Fields that refer to state of the upstream's.
 _STATE = {
     "background": "A response cannot be made in the background here.",
@@ -115,17 +122,18 @@ def _parsed(body: bytes) -> dict[str, Any]:
 def _decode(body: dict[str, Any]) -> Request:
     _refuse_state(body)
     losses: list[Loss] = []
-    unknown(body, _READ | _HARMLESS, "", losses)
+    unknown(body, _KNOWN, "", losses)
+    _stream_options(body, losses)
     include = strings(body.get("include"), "include")
     for value in include:
         if value not in _SERVED_INCLUDES and value != _LOGPROBS:
-            losses.append(Loss("include", LossKind.DROPPED, "details that are not at hand here"))
+            lost("include", losses, "details that are not at hand here")
     reading = turns_of(body.get("input"))
     losses += reading.losses
     said(body.get("prompt_cache_retention"), "prompt_cache_retention")
     tools = [*decode_tools(body.get("tools"), "tools", losses), *reading.tools]
     text = optional(body.get("text"), "text")
-    unknown(text, ("format", "verbosity"), "text.", losses)
+    unknown(text, _TEXT, "text", losses)
     return Request(
         model=wanted(body.get("model"), "model"),
         turns=tuple(_turns(body, reading.turns)),
@@ -148,6 +156,12 @@ def _decode(body: dict[str, Any]) -> Request:
         losses=_with_truncation(body, losses),
         echo=echo_of(body),
     )
+
+
+def _stream_options(body: dict[str, Any], losses: list[Loss]) -> None:
+    """How the stream is obfuscated, which no translated one is."""
+    options = optional(body.get("stream_options"), "stream_options")
+    unknown(options, _STREAM_OPTIONS, "stream_options", losses)
 
 
 def _refuse_state(body: dict[str, Any]) -> None:
@@ -178,7 +192,7 @@ def _limited(tools: list[AnyTool], body: dict[str, Any], losses: list[Loss]) -> 
     if any(isinstance(tool, HostedTool) for tool in tools) or not any(
         isinstance(tool, WebSearch) for tool in tools
     ):
-        losses.append(Loss("max_tool_calls", LossKind.DROPPED))
+        lost("max_tool_calls", losses)
         return tuple(tools)
     return tuple(replace(t, max_uses=most) if isinstance(t, WebSearch) else t for t in tools)
 
@@ -194,11 +208,10 @@ def _sampling(body: dict[str, Any], logprobs: bool) -> Sampling:
 
 def _reasoning(body: dict[str, Any], losses: list[Loss]) -> ReasoningWish | None:
     wish = optional(body.get("reasoning"), "reasoning")
-    known = {"effort", "summary", "generate_summary", "context", "mode"}
-    unknown(wish, known, "reasoning.", losses)
+    unknown(wish, _REASONING, "reasoning", losses)
     for name, usual in (("context", "auto"), ("mode", "standard")):
         if said(wish.get(name), f"reasoning.{name}") not in (None, usual):
-            losses.append(Loss(f"reasoning.{name}", LossKind.DROPPED))
+            lost(f"reasoning.{name}", losses)
     effort = one_of(wish.get("effort"), ("none", *EFFORTS), "reasoning.effort")
     words = ("auto", "concise", "detailed", "none")
     summary = one_of(wish.get("summary"), words, "reasoning.summary")
@@ -217,9 +230,9 @@ def _format(text: dict[str, Any], losses: list[Loss]) -> OutputFormat | None:
     words = ("text", "json_object", "json_schema")
     kind = one_of(wanted(format_.get("type"), "text.format.type"), words, "text.format.type")
     if kind == "text":
+        unknown(format_, _PLAIN, "text.format", losses)
         return None
-    known = {"type", "name", "schema", "description", "strict"}
-    unknown(format_, known, "text.format.", losses)
+    unknown(format_, _FORMAT, "text.format", losses)
     if kind == "json_object":
         return OutputFormat(FormatKind.JSON_OBJECT)
     return OutputFormat(
@@ -234,7 +247,7 @@ def _format(text: dict[str, Any], losses: list[Loss]) -> OutputFormat | None:
 def _tier(body: dict[str, Any], losses: list[Loss]) -> str | None:
     tier = said(body.get("service_tier"), "service_tier")
     if tier is not None and tier not in HEARD_TIERS:
-        losses.append(Loss("service_tier", LossKind.DROPPED))
+        lost("service_tier", losses)
     return HEARD_TIERS.get(tier) if tier is not None else None
 
 
@@ -257,5 +270,5 @@ def _metadata(body: dict[str, Any]) -> dict[str, str] | None:
 def _with_truncation(body: dict[str, Any], losses: list[Loss]) -> tuple[Loss, ...]:
     said_ = one_of(body.get("truncation"), ("auto", "disabled"), "truncation")
     if said_ == "auto":
-        losses.append(Loss("truncation", LossKind.DROPPED, "nothing is cut from a long input"))
+        lost("truncation", losses, "nothing is cut from a long input")
     return unique(losses)

@@ -12,7 +12,7 @@ from typing import Any
 from translators import text_json
 from translators.canonical.capabilities import Capabilities, Thinking
 from translators.canonical.effort import Effort, effort_of, nearest
-from translators.canonical.loss import Encoded, Loss, LossKind, unique
+from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, unique
 from translators.canonical.parts import Text
 from translators.canonical.request import (
     FormatKind,
@@ -31,21 +31,24 @@ from translators.openai_responses.tool_encoding import (
     most_tool_calls,
 )
 from translators.openai_responses.vocabulary import SPOKEN_TIERS
-from translators.ordering import paired
+from translators.ordering import paired, prefilled
 from translators.protocol import NotUnderstood
 
 _LEAST_OUTPUT_TOKENS = 16  # the server's own minimum
-_MOST_KEY_CHARACTERS = 64  # of prompt_cache_key and safety_identifier
+_MOST_KEY_CHARACTERS = 64  # of prompt_cache_key
 _MOST_METADATA = 16  # pairs; keys of 64, values of 512 characters at most
 _SUMMARIES = ("auto", "concise", "detailed")
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _JSON = "Answer in JSON."
+_SAYS_JSON = Loss(Neutral.OUTPUT_FORMAT, LossKind.ADDED, "the word JSON, which is demanded")
+_ANSWERED = Loss(Neutral.PREFILL, LossKind.CHANGED, "the model answers instead of continuing")
 
 
 def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
     """The body of `/responses`, and what it could not say."""
     if request.choices > 1:
-        raise NotUnderstood("This model's provider gives one answer at a time.", param="n")
+        message = "This model's provider gives one answer at a time."
+        raise NotUnderstood(message, param=Neutral.CHOICES)
     losses: list[Loss] = []
     body: dict[str, Any] = {"model": request.model}
     _put_conversation(body, request, capabilities, losses)
@@ -71,15 +74,14 @@ def _put_conversation(
     instructions, turns = _instructions(turns)
     writing = Writing(capabilities, losses)
     if _lacks_the_word_json(request, turns):
-        losses.append(Loss("output_format", LossKind.ADDED, "the word JSON, which is demanded"))
+        losses.append(_SAYS_JSON)
         turns = [Turn(Role.SYSTEM, (Text(_JSON),)), *turns]
     writing.write(turns)
     if instructions is not None:
         body["instructions"] = instructions
     body["input"] = writing.items
-    if turns and turns[-1].role is Role.ASSISTANT and _ends_in_text(turns[-1]):
-        note = "the model answers anew instead of going on with the last message"
-        losses.append(Loss("prefill", LossKind.CHANGED, note))
+    if prefilled(turns):
+        losses.append(_ANSWERED)
 
 
 def _instructions(turns: list[Turn]) -> tuple[str | None, list[Turn]]:
@@ -93,10 +95,6 @@ def _instructions(turns: list[Turn]) -> tuple[str | None, list[Turn]]:
     if not isinstance(only, Text) or not only.text or only.cache or only.sealed:
         return None, turns
     return only.text, turns[1:]
-
-
-def _ends_in_text(turn: Turn) -> bool:
-    return bool(turn.parts) and isinstance(turn.parts[-1], Text)
 
 
 def _lacks_the_word_json(request: Request, turns: list[Turn]) -> bool:
@@ -127,7 +125,7 @@ def _put_tools(
     if capabilities.parallel_tool_calls:
         body["parallel_tool_calls"] = parallel
     elif parallel:
-        losses.append(Loss("parallel_tool_calls", LossKind.DROPPED))
+        losses.append(Loss(Neutral.PARALLEL_TOOL_CALLS, LossKind.DROPPED))
 
 
 # ------------------------------------------------------------------------------ sampling and limits
@@ -136,8 +134,10 @@ def _put_tools(
 def _put_sampling(
     body: dict[str, Any], sampling: Sampling, capabilities: Capabilities, losses: list[Loss]
 ) -> None:
-    for name, most in (("temperature", 2.0), ("top_p", 1.0)):
-        value = getattr(sampling, name)
+    for name, value, most in (
+        (Neutral.TEMPERATURE, sampling.temperature, 2.0),
+        (Neutral.TOP_P, sampling.top_p, 1.0),
+    ):
         if value is None:
             continue
         if not capabilities.sampling:
@@ -148,14 +148,14 @@ def _put_sampling(
             losses.append(Loss(name, LossKind.CLAMPED))
         body[name] = clamped
     absent = {
-        "top_k": sampling.top_k,
-        "seed": sampling.seed,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "logit_bias": sampling.logit_bias or None,
-        "logprobs": sampling.logprobs or None,
-        "top_logprobs": sampling.top_logprobs,
-        "stop": sampling.stop or None,
+        Neutral.TOP_K: sampling.top_k,
+        Neutral.SEED: sampling.seed,
+        Neutral.PRESENCE_PENALTY: sampling.presence_penalty,
+        Neutral.FREQUENCY_PENALTY: sampling.frequency_penalty,
+        Neutral.LOGIT_BIAS: sampling.logit_bias or None,
+        Neutral.LOGPROBS: sampling.logprobs or None,
+        Neutral.TOP_LOGPROBS: sampling.top_logprobs,
+        Neutral.STOP: sampling.stop or None,
     }
     losses += [Loss(name, LossKind.DROPPED) for name, v in absent.items() if v is not None]
 
@@ -169,7 +169,7 @@ def _put_limit(
     if capabilities.max_output_tokens is not None:
         limit = min(limit, capabilities.max_output_tokens)
     if limit != most:
-        losses.append(Loss("max_output_tokens", LossKind.CLAMPED))
+        losses.append(Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED))
     body["max_output_tokens"] = limit
 
 
@@ -184,7 +184,7 @@ def _put_reasoning(
 ) -> None:
     if capabilities.thinking is Thinking.NONE:
         if wish is not None and not wish.off:
-            losses.append(Loss("reasoning", LossKind.DROPPED, "the model does not reason"))
+            losses.append(Loss(Neutral.REASONING, LossKind.DROPPED, "the model does not reason"))
         return
     effort = _effort(wish, capabilities, losses) if wish is not None else None
     said: dict[str, str] = {} if effort is None else {"effort": effort}
@@ -200,17 +200,17 @@ def _effort(wish: ReasoningWish, capabilities: Capabilities, losses: list[Loss])
     if wish.off:
         if capabilities.thinking_off:
             return "none"
-        losses.append(Loss("reasoning.off", LossKind.CLAMPED, "the least the model does"))
+        losses.append(Loss(Neutral.REASONING_OFF, LossKind.CLAMPED, "the least the model does"))
         return nearest(Effort.MINIMAL, capabilities.efforts).value
     asked = wish.effort
     if asked is None and wish.budget_tokens is not None:
-        losses.append(Loss("reasoning.budget_tokens", LossKind.CHANGED, "said as an effort"))
+        losses.append(Loss(Neutral.BUDGET_TOKENS, LossKind.CHANGED, "said as an effort"))
         asked = effort_of(wish.budget_tokens)
     if asked is None:
         return None
     taken = nearest(asked, capabilities.efforts)
     if taken is not asked:
-        losses.append(Loss("reasoning.effort", LossKind.CLAMPED))
+        losses.append(Loss(Neutral.EFFORT, LossKind.CLAMPED))
     return taken.value
 
 
@@ -223,7 +223,7 @@ def _put_text(
     text: dict[str, Any] = {}
     wanted = request.output_format
     if wanted is not None and not capabilities.structured_output:
-        losses.append(Loss("output_format", LossKind.DROPPED))
+        losses.append(Loss(Neutral.OUTPUT_FORMAT, LossKind.DROPPED))
     elif wanted is not None:
         text["format"] = _format(wanted, losses)
     if request.verbosity in ("low", "medium", "high"):
@@ -237,10 +237,10 @@ def _format(wanted: OutputFormat, losses: list[Loss]) -> dict[str, Any]:
         return {"type": "json_object"}
     strict = bool(wanted.strict) and schemas.is_strict(wanted.schema)
     if wanted.strict and not strict:
-        losses.append(Loss("output_format.strict", LossKind.CHANGED, "the schema is no strict one"))
+        losses.append(Loss(Neutral.OUTPUT_STRICT, LossKind.CHANGED, "the schema is not strict"))
     name = _NOT_IN_A_NAME.sub("_", wanted.name or "")[:64] or "response"
     if wanted.name is not None and name != wanted.name:
-        losses.append(Loss("output_format.name", LossKind.CHANGED))
+        losses.append(Loss(Neutral.OUTPUT_NAME, LossKind.CHANGED))
     format_ = {"type": "json_schema", "name": name, "strict": strict, "schema": wanted.schema}
     if wanted.description is not None:
         format_["description"] = wanted.description
@@ -255,16 +255,16 @@ def _put_bookkeeping(
 ) -> None:
     if request.cache_key is not None:
         if capabilities.cache_hints:
-            body["prompt_cache_key"] = _short(request.cache_key, "cache_key", losses)
+            body["prompt_cache_key"] = _short(request.cache_key)
         else:
-            losses.append(Loss("cache_key", LossKind.DROPPED))
+            losses.append(Loss(Neutral.CACHE_KEY, LossKind.DROPPED))
     if request.user is not None:
-        body["safety_identifier"] = _short(request.user, "user", losses)
+        body["safety_identifier"] = request.user
     if request.service_tier is not None:
         if request.service_tier in SPOKEN_TIERS:
             body["service_tier"] = SPOKEN_TIERS[request.service_tier]
         else:
-            losses.append(Loss("service_tier", LossKind.DROPPED))
+            losses.append(Loss(Neutral.SERVICE_TIER, LossKind.DROPPED))
     if request.metadata:
         kept = {
             name: value
@@ -273,14 +273,13 @@ def _put_bookkeeping(
         }
         kept = dict(list(kept.items())[:_MOST_METADATA])
         if len(kept) < len(request.metadata):
-            losses.append(Loss("metadata", LossKind.DROPPED, "more or longer than is taken"))
+            losses.append(Loss(Neutral.METADATA, LossKind.DROPPED, "more or longer than is taken"))
         if kept:
             body["metadata"] = kept
 
 
-def _short(value: str, field: str, losses: list[Loss]) -> str:
-    """The value, or a digest of it where it is longer than the server takes."""
-    if len(value) <= _MOST_KEY_CHARACTERS:
-        return value
-    losses.append(Loss(field, LossKind.CHANGED, "shortened to a digest"))
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+def _short(key: str) -> str:
+    """The key, or a digest where it is longer than the server takes: as good as the key itself."""
+    if len(key) <= _MOST_KEY_CHARACTERS:
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -32,9 +32,11 @@ def expand(body: bytes, kept: bytes) -> bytes:
 
 def keep(body: bytes, answer: bytes) -> bytes:
     """What to keep of an exchange: `body` is the expanded request."""
-    return text_json.dumps(
-        {"items": _items(_read(body)), "response": text_json.loads(answer)}
-    )
+    try:
+        response = text_json.loads(answer)
+    except ValueError:
+        raise NotUnderstood("The answer is not valid JSON.") from None
+    return text_json.dumps({"items": _items(_read(body)), "response": response})
 
 
 def show(kept: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.finish import Finish, Reason
-from translators.canonical.loss import Loss, LossKind, unique
+from translators.canonical.loss import Loss, LossKind, Neutral, of_part, unique
 from translators.canonical.parts import (
     Inline,
     Media,
@@ -56,7 +56,6 @@ from translators.openai_responses.output_items import (
     Output,
 )
 from translators.openai_responses.searches import search_item, wants_sources
-from translators.openai_responses.typed import field_name
 from translators.openai_responses.usage import tool_usage_object, usage_object
 from translators.openai_responses.vocabulary import CONTENT, NAME, SPOKEN_FINISH
 from translators.openai_responses.wire import Wire
@@ -201,7 +200,7 @@ class ResponsesEncoder:
 
     def _cite(self, event: PartCited) -> None:
         if not is_sayable(event.citation):
-            self._losses.append(Loss("citations", LossKind.DROPPED, "of no web page"))
+            self._losses.append(Loss(Neutral.CITATIONS, LossKind.DROPPED, "of no web page"))
             return
         part = self._open[event.key]
         if isinstance(part, OpenText):
@@ -251,7 +250,7 @@ class ResponsesEncoder:
             case Opaque():
                 self._opaque(part)
             case ToolResult():
-                self._losses.append(Loss("tool_result", LossKind.DROPPED))
+                self._losses.append(Loss(of_part(part), LossKind.DROPPED))
             case Text() | Refusal() | ToolCall():
                 self._at_once(part)
             case _:
@@ -289,7 +288,7 @@ class ResponsesEncoder:
 
     def _searched(self, part: SearchCall) -> None:
         if any(found.sealed is not None for found in part.found):
-            self._losses.append(Loss("search.found", LossKind.UNSEALED))
+            self._losses.append(Loss(Neutral.SEARCH_FOUND, LossKind.UNSEALED))
         item = search_item(part, self._with_sources and bool(part.found))
         begun = item | {"status": "in_progress"}
         steps = _SEARCH_STEPS[:2] if part.error else _SEARCH_STEPS
@@ -299,7 +298,7 @@ class ResponsesEncoder:
 
     def _pictured(self, part: Media) -> None:
         if part.kind is not MediaKind.IMAGE or not isinstance(part.source, Inline):
-            self._losses.append(Loss(f"answer.{part.kind.value}", LossKind.DROPPED))
+            self._losses.append(Loss(of_part(part), LossKind.DROPPED))
             return
         self._leave_message()
         item: dict[str, Any] = {
@@ -318,7 +317,7 @@ class ResponsesEncoder:
     def _opaque(self, part: Opaque) -> None:
         """An item of this very dialect goes on as it is; its id is its own."""
         if part.issuer != NAME or part.type.startswith(CONTENT):
-            self._losses.append(Loss(field_name(f"answer.{part.type}"), LossKind.DROPPED))
+            self._losses.append(Loss(of_part(part), LossKind.DROPPED))
             return
         self._leave_message()
         item_id = part.data.get("id")

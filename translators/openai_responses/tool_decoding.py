@@ -20,11 +20,12 @@ from translators.canonical.request import (
     ToolMode,
     WebSearch,
 )
+from translators.openai_responses.builtin import ENVIRONMENT, runs_at_the_provider
 from translators.openai_responses.builtin import TOOLS as BUILT_IN
-from translators.openai_responses.builtin import runs_at_the_provider
 from translators.openai_responses.typed import (
     entries,
     flag,
+    lost,
     mapping,
     one_of,
     optional,
@@ -45,6 +46,10 @@ _SEARCH = frozenset(
 )
 _FILTERS = frozenset({"allowed_domains", "blocked_domains"})
 _PLACE = ("city", "region", "country", "timezone")
+_LOCATION = frozenset({"type", *_PLACE})
+_BUILT_IN = frozenset({"type", "environment"})
+_FREE = frozenset({"type"})
+_GRAMMAR = frozenset({"type", "syntax", "definition"})
 
 # Fields of tools whose usual value says nothing.
 _USUAL = ({"defer_loading": False}, {"allowed_callers": ["direct"]}, {"async": False})
@@ -69,14 +74,15 @@ def _tools_of(tool: dict[str, Any], param: str, losses: list[Loss]) -> list[AnyT
     if kind.startswith(WEB_SEARCH):
         return [_web_search(tool, kind, param, losses)]
     if kind in BUILT_IN and not runs_at_the_provider(tool):
+        _leave_out(tool, _BUILT_IN, param, losses)
         environment = optional(tool.get("environment"), f"{param}.environment")
-        unknown(environment, ("type",), "tools[].environment.", losses)
+        unknown(environment, ENVIRONMENT, f"{param}.environment", losses)
         return [BUILT_IN[kind]]
     return [HostedTool(NAME, kind, tool)]
 
 
 def _function(tool: dict[str, Any], param: str, losses: list[Loss]) -> Tool:
-    _leave_out(tool, _FUNCTION, losses)
+    _leave_out(tool, _FUNCTION, param, losses)
     schema = tool.get("parameters")
     return Tool(
         wanted(tool.get("name"), f"{param}.name"),
@@ -87,10 +93,12 @@ def _function(tool: dict[str, Any], param: str, losses: list[Loss]) -> Tool:
 
 
 def _custom(tool: dict[str, Any], param: str, losses: list[Loss]) -> Tool:
-    _leave_out(tool, _CUSTOM, losses)
+    _leave_out(tool, _CUSTOM, param, losses)
     format_ = optional(tool.get("format"), f"{param}.format")
     grammar = None
-    if one_of(format_.get("type"), ("text", "grammar"), f"{param}.format.type") == "grammar":
+    kind = one_of(format_.get("type"), ("text", "grammar"), f"{param}.format.type")
+    unknown(format_, _GRAMMAR if kind == "grammar" else _FREE, f"{param}.format", losses)
+    if kind == "grammar":
         grammar = {
             word: wanted(format_.get(word), f"{param}.format.{word}")
             for word in ("syntax", "definition")
@@ -104,7 +112,7 @@ def _custom(tool: dict[str, Any], param: str, losses: list[Loss]) -> Tool:
 
 
 def _namespace(tool: dict[str, Any], param: str, losses: list[Loss]) -> list[AnyTool]:
-    _leave_out(tool, _NAMESPACE, losses)
+    _leave_out(tool, _NAMESPACE, param, losses)
     name = wanted(tool.get("name"), f"{param}.name")
     description = said(tool.get("description"), f"{param}.description")
     found: list[AnyTool] = []
@@ -113,7 +121,7 @@ def _namespace(tool: dict[str, Any], param: str, losses: list[Loss]) -> list[Any
         inner = mapping(item, path)
         kind = wanted(inner.get("type"), f"{path}.type")
         if kind not in ("function", "custom"):
-            losses.append(Loss("tools[].tools[]", LossKind.DROPPED, "a kind not known here"))
+            lost(path, losses, "a kind not known here")
             continue
         read = _function if kind == "function" else _custom
         one = read(inner, path, losses)
@@ -121,21 +129,21 @@ def _namespace(tool: dict[str, Any], param: str, losses: list[Loss]) -> list[Any
     return found
 
 
-def _leave_out(tool: Mapping[str, Any], known: frozenset[str], losses: list[Loss]) -> None:
-    plain = {
-        name: value for name, value in tool.items() if {name: value} not in _USUAL and value != []
-    }
-    unknown(plain, known, "tools[].", losses)
+def _leave_out(
+    tool: Mapping[str, Any], known: frozenset[str], param: str, losses: list[Loss]
+) -> None:
+    if not known.issuperset(tool):
+        usual = (name for name, value in tool.items() if {name: value} in _USUAL or value == [])
+        unknown(tool, known.union(usual), param, losses)
 
 
 def _web_search(tool: dict[str, Any], kind: str, param: str, losses: list[Loss]) -> WebSearch:
-    unknown(tool, _SEARCH, "tools[].", losses)
-    if flag(tool.get("external_web_access"), f"{param}.external_web_access") is False:
-        note = "the search may read live pages"
-        losses.append(Loss("tools[].external_web_access", LossKind.DROPPED, note))
+    unknown(tool, _SEARCH, param, losses)
+    live = flag(tool.get("external_web_access"), f"{param}.external_web_access")
     filters = optional(tool.get("filters"), f"{param}.filters")
-    unknown(filters, _FILTERS, "tools[].filters.", losses)
+    unknown(filters, _FILTERS, f"{param}.filters", losses)
     place = optional(tool.get("user_location"), f"{param}.user_location")
+    unknown(place, _LOCATION, f"{param}.user_location", losses)
     location = {
         name: word
         for name in _PLACE
@@ -147,11 +155,14 @@ def _web_search(tool: dict[str, Any], kind: str, param: str, losses: list[Loss])
         location=location or None,
         context_size=said(tool.get("search_context_size"), f"{param}.search_context_size"),
         native_type=kind,
+        cached=live is False,
     )
 
 
 # ------------------------------------------------------------------------------------------- choice
 
+_ALLOWED = frozenset({"type", "mode", "tools"})
+_CHOSEN = frozenset({"type", "name"})
 _MODES = {"auto": ToolMode.AUTO, "required": ToolMode.REQUIRED, "none": ToolMode.NONE}
 
 
@@ -166,7 +177,7 @@ def decode_choice(value: object, losses: list[Loss]) -> ToolChoice | None:
     choice = mapping(value, "tool_choice")
     if wanted(choice.get("type"), "tool_choice.type") == "allowed_tools":
         return _allowed(choice, losses)
-    name = _chosen(choice, "tool_choice")
+    name = _chosen(choice, "tool_choice", losses)
     if name is None:
         losses.append(Loss("tool_choice", LossKind.CHANGED, "a hosted tool cannot be forced"))
         return ToolChoice(ToolMode.AUTO)
@@ -174,13 +185,14 @@ def decode_choice(value: object, losses: list[Loss]) -> ToolChoice | None:
 
 
 def _allowed(choice: dict[str, Any], losses: list[Loss]) -> ToolChoice:
+    unknown(choice, _ALLOWED, "tool_choice", losses)
     mode = one_of(choice.get("mode"), ("auto", "required"), "tool_choice.mode") or "auto"
     names: list[str] = []
     for place, item in enumerate(entries(choice.get("tools"), "tool_choice.tools")):
         path = f"tool_choice.tools[{place}]"
-        name = _chosen(mapping(item, path), path)
+        name = _chosen(mapping(item, path), path, losses)
         if name is None:
-            losses.append(Loss("tool_choice.tools[]", LossKind.DROPPED, "a hosted tool"))
+            lost(path, losses, "a hosted tool")
         else:
             names.append(name)
     if not names:
@@ -188,9 +200,11 @@ def _allowed(choice: dict[str, Any], losses: list[Loss]) -> ToolChoice:
     return ToolChoice(_MODES[mode], tuple(names))
 
 
-def _chosen(choice: dict[str, Any], param: str) -> str | None:
+def _chosen(choice: dict[str, Any], param: str, losses: list[Loss]) -> str | None:
     """The neutral name of a chosen tool; None for one that only this dialect knows."""
     kind = wanted(choice.get("type"), f"{param}.type")
+    if kind not in HOSTED_TOOLS or kind in BUILT_IN:
+        unknown(choice, _CHOSEN, param, losses)
     if kind in ("function", "custom"):
         return wanted(choice.get("name"), f"{param}.name")
     if kind.startswith(WEB_SEARCH):

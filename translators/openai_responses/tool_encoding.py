@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from translators.canonical.capabilities import Capabilities
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral, foreign
 from translators.canonical.parts import ToolKind
 from translators.canonical.request import (
     WEB_SEARCH,
@@ -22,8 +22,8 @@ from translators.canonical.request import (
 )
 from translators.openai_responses import schemas
 from translators.openai_responses.builtin import TOOLS as BUILT_IN
-from translators.openai_responses.typed import field_name
 from translators.openai_responses.vocabulary import NAME, WEB_SEARCH_TYPES
+from translators.tools import DUPLICATE
 
 # Only the newer of the two spellings takes filters.
 _PREVIEW = WEB_SEARCH + "_preview"
@@ -55,12 +55,12 @@ def encode_tools(
                 if capabilities.web_search:
                     sent.append(_web_search(tool, losses))
                 else:
-                    losses.append(Loss("tools[].web_search", LossKind.DROPPED))
+                    losses.append(Loss(Neutral.WEB_SEARCH, LossKind.DROPPED))
             case HostedTool():
                 if tool.issuer == NAME:
                     sent.append(dict(tool.data))
                 else:
-                    losses.append(Loss(field_name(f"tools[].{tool.type}"), LossKind.DROPPED))
+                    losses.append(Loss(foreign(Neutral.TOOLS, tool.type), LossKind.DROPPED))
             case _:
                 assert_never(tool)
     return sent
@@ -75,7 +75,7 @@ def _unique(tools: Iterable[AnyTool], losses: list[Loss]) -> list[AnyTool]:
         else:
             key = WebSearch if isinstance(tool, WebSearch) else place
         if key in found:
-            losses.append(Loss("tools[]", LossKind.CHANGED, "two tools of one name: the last"))
+            losses.append(DUPLICATE)
         found[key] = tool
     return list(found.values())
 
@@ -87,7 +87,7 @@ def _space(tool: Tool, name: str) -> Sent:
 
 def _tool(tool: Tool, losses: list[Loss]) -> Sent:
     if tool.cache is not None:
-        losses.append(Loss("tools[].cache", LossKind.DROPPED, "caching is automatic"))
+        losses.append(Loss(Neutral.CACHE, LossKind.DROPPED, "caching is automatic"))
     if tool.origin in BUILT_IN:
         return {"type": tool.origin}
     if tool.kind is ToolKind.FREEFORM:
@@ -95,10 +95,10 @@ def _tool(tool: Tool, losses: list[Loss]) -> Sent:
     schema, changed = schemas.parameters(tool.schema)
     if changed:
         note = "parameters must be an object without alternatives at its top"
-        losses.append(Loss("tools[].schema", LossKind.CHANGED, note))
+        losses.append(Loss(Neutral.TOOL_SCHEMA, LossKind.CHANGED, note))
     strict = bool(tool.strict) and not changed and schemas.is_strict(schema)
     if tool.strict and not strict:
-        losses.append(Loss("tools[].strict", LossKind.CHANGED, "the schema is not a strict one"))
+        losses.append(Loss(Neutral.TOOL_STRICT, LossKind.DROPPED, "the schema is not strict"))
     sent: Sent = {"type": "function", "name": tool.name}
     if tool.description is not None:
         sent["description"] = tool.description
@@ -122,11 +122,13 @@ def _web_search(tool: WebSearch, losses: list[Loss]) -> Sent:
     if tool.allowed_domains:
         sent["filters"] = {"allowed_domains": list(tool.allowed_domains)}
     if tool.blocked_domains:
-        losses.append(Loss("tools[].blocked_domains", LossKind.DROPPED))
+        losses.append(Loss(Neutral.BLOCKED_DOMAINS, LossKind.DROPPED))
     if tool.context_size in ("low", "medium", "high"):
         sent["search_context_size"] = tool.context_size
     if tool.location:
         sent["user_location"] = {"type": "approximate", **tool.location}
+    if tool.cached:
+        sent["external_web_access"] = False
     return sent
 
 
@@ -138,7 +140,7 @@ def most_tool_calls(tools: Iterable[AnyTool], sent: list[Sent], losses: list[Los
     hosted = [t for t in sent if t["type"] not in ("function", "custom", "namespace", *BUILT_IN)]
     if len(hosted) == 1 and hosted[0]["type"] in WEB_SEARCH_TYPES:
         return uses[0]
-    losses.append(Loss("tools[].max_uses", LossKind.DROPPED))
+    losses.append(Loss(Neutral.SEARCH_USES, LossKind.DROPPED))
     return None
 
 
@@ -154,17 +156,17 @@ def encode_choice(
         return None
     if not sent:
         if choice.mode is ToolMode.REQUIRED:
-            losses.append(Loss("tool_choice", LossKind.DROPPED, "there are no tools"))
+            losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.DROPPED, "there are no tools"))
         return None
     mode = choice.mode
     if mode is ToolMode.REQUIRED and not capabilities.forced_tools:
-        losses.append(Loss("tool_choice", LossKind.CHANGED, "this model cannot be forced"))
+        losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "this model cannot be forced"))
         mode = ToolMode.AUTO
     if mode is ToolMode.NONE or not choice.names:
         return mode.value
     chosen = [item for name in choice.names if (item := _choosable(name, request, sent))]
     if len(chosen) < len(choice.names):
-        losses.append(Loss("tool_choice", LossKind.CHANGED, "a chosen tool cannot be named"))
+        losses.append(Loss(Neutral.TOOL_CHOICE, LossKind.CHANGED, "a tool that cannot be named"))
         return mode.value
     if mode is ToolMode.REQUIRED and len(chosen) == 1 and chosen[0]["type"] not in _ONLY_ALLOWED:
         return chosen[0]

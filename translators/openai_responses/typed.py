@@ -5,17 +5,13 @@ A caller learns which field is wrong: every function takes the field's path as O
 """
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, field_at
 from translators.protocol import NotUnderstood
 
 Json = Mapping[str, Any]
-
-_MOST_FIELD_CHARACTERS = 80
-_NOT_IN_A_FIELD = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 
 
 def wrong(param: str, expected: str) -> NotUnderstood:
@@ -103,15 +99,15 @@ def strings(value: object, param: str) -> tuple[str, ...]:
     return tuple(wanted(v, f"{param}[{n}]") for n, v in enumerate(entries(value, param)))
 
 
-def unknown(
-    found: Json, known: Collection[str], prefix: str, losses: list[Loss], note: str = ""
-) -> None:
-    """A loss for every field that has a value and no meaning here. `prefix` ends in a dot."""
+def unknown(found: Json, known: frozenset[str], param: str, losses: list[Loss]) -> None:
+    """A loss for every field of an object that has a value and no meaning here."""
+    if known.issuperset(found):
+        return
     for name, value in found.items():
         if name not in known and value is not None:
-            losses.append(Loss(field_name(prefix + name), LossKind.DROPPED, note))
+            lost(f"{param}.{name}" if param else name, losses)
 
 
-def field_name(name: str) -> str:
-    """A loss's field made of a caller's or an upstream's word: short, and fit for a header."""
-    return _NOT_IN_A_FIELD.sub("_", name[:_MOST_FIELD_CHARACTERS])
+def lost(param: str, losses: list[Loss], note: str = "") -> None:
+    """A field that has no meaning here."""
+    losses.append(Loss(field_at(param), LossKind.DROPPED, note))

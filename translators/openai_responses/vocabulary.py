@@ -8,6 +8,7 @@ ResponseStreamEvent) and types.image_{gen,edit}_*_event.
 
 from translators.canonical.failure import Kind
 from translators.canonical.finish import Reason
+from translators.canonical.loss import IN_CONVERSATION, Neutral
 from translators.canonical.request import Role
 from translators.openai_chat.vocabulary import HEARD_ERRORS as COMMON_ERRORS
 
@@ -165,3 +166,13 @@ ERROR_CODES: dict[str, Kind] = {
 }
 
 HEARD_ERRORS: dict[str, Kind] = COMMON_ERRORS | ERROR_CODES
+
+# What callers of this dialect call what neutral names mean.
+OWN_FIELDS: dict[str, str] = {
+    **dict.fromkeys(IN_CONVERSATION, "input"),
+    Neutral.OUTPUT_FORMAT: "text.format",
+    Neutral.VERBOSITY: "text.verbosity",
+    Neutral.WEB_SEARCH: "tools",
+    Neutral.TOOLS: "tools",
+    Neutral.CACHE_KEY: "prompt_cache_key",
+}

@@ -42,7 +42,8 @@ def asked(case: Case, target: Protocol, profile: Profile) -> dict[str, Any]:
     try:
         conversion = converted(case, target, profile)
     except NotUnderstood as refused:
-        return {"refused": str(refused), "param": refused.param}
+        param = discover()[case.protocol].own_name(refused.param)
+        return {"refused": str(refused), "param": param}
     losses = [f"{loss}: {loss.note}" if loss.note else str(loss) for loss in conversion.losses]
     return {"body": json.loads(conversion.body), "losses": losses}
 

@@ -11,14 +11,14 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from tests.test_house import ROOT
 from tests.translators.conformance.cases import PROTOCOLS, Case, cases
 from tests.translators.conformance.golden import GOLDEN, answer_folders
-from translators.canonical import loss
-from translators.canonical.loss import LossKind
+from translators.canonical.loss import LossKind, Neutral
 
 CONFORMANCE = ROOT / "docs" / "conformance.md"
 LOSSES = ROOT / "docs" / "losses.md"
@@ -137,10 +137,20 @@ def conformance() -> str:
 
 
 def kinds() -> str:
-    """The kinds of loss with the words that stand beside them in the source."""
-    lines = re.findall(r'^    \w+ = "(\w+)"  # (.+)$', inspect.getsource(loss), re.MULTILINE)
-    assert [kind for kind, _ in lines] == [kind.value for kind in LossKind]
-    return table(["kind", "meaning"], [(f"`{kind}`", [meaning]) for kind, meaning in lines])
+    """The kinds of loss."""
+    return explained(LossKind, "kind")
+
+
+def names() -> str:
+    """The neutral names."""
+    return explained(Neutral, "name")
+
+
+def explained(words: type[StrEnum], head: str) -> str:
+    """The words of an enumeration, each with what stands beside it in the source."""
+    lines = re.findall(r'^    \w+ = "([^"]+)"  # (.+)$', inspect.getsource(words), re.MULTILINE)
+    assert [word for word, _ in lines] == [word.value for word in words]
+    return table([head, "meaning"], [(f"`{word}`", [meaning]) for word, meaning in lines])
 
 
 def fields() -> str:
@@ -163,7 +173,7 @@ def fields() -> str:
 
 def losses(text: str) -> str:
     """The page with its tables as they are now."""
-    for name, write in (("kinds", kinds), ("fields", fields)):
+    for name, write in (("kinds", kinds), ("names", names), ("fields", fields)):
         start = START.format(name)
         before, _, rest = text.partition(start)
         assert rest, f"docs/losses.md has no part '{name}'"
