@@ -7,7 +7,7 @@ caller asks for something that only the gateway can give (extproc/translation.py
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
 
 from extproc.doors import Opened
@@ -83,6 +83,7 @@ def read(
         return asked
     return replace(
         asked,
+        streamed=asked.streamed and not asked.counts,
         strict=headers.get(STRICT_HEADER, "").lower() in ("true", "1"),
         carries=opened.door.convertible and stripping.carries(body),
     )
@@ -95,7 +96,7 @@ def _read_body(world: World, opened: Opened, content_type: str, body: bytes) -> 
         return _asked(opened, model, streamed, body, content_type)
     dry = None
     if opened.door.kind == "convert":
-        opened, dry = _dry_run(opened, body)
+        opened, dry = _dry_run(world, opened, body)
     peek = world.protocol(opened.door.protocol).peek(body)
     asked = _asked(opened, opened.model or peek.model, peek.stream, body, content_type)
     if isinstance(asked, Failure):
@@ -107,6 +108,16 @@ def _read_body(world: World, opened: Opened, content_type: str, body: bytes) -> 
     if peek.answer_in is not None and opened.door.kind == "chat":
         return replace(asked, answer_in=peek.answer_in)
     return asked
+
+
+def answer_in(world: World, opened: Opened, body: bytes | None) -> str | None:
+    """The format in which a body asks to be answered, though the rest of it be wrong."""
+    if opened.door.kind != "chat" or not body:
+        return None
+    try:
+        return world.protocol(opened.door.protocol).peek(body).answer_in
+    except NotUnderstood:
+        return None
 
 
 def _with_state(asked: Asked, peek: Peek) -> Asked | Failure:
@@ -132,48 +143,26 @@ def _asked(
     return Asked(opened, model, streamed or opened.streamed, body, content_type)
 
 
-def _dry_run(opened: Opened, body: bytes) -> tuple[Opened, str]:
+def _dry_run(world: World, opened: Opened, body: bytes) -> tuple[Opened, str]:
     """The door through which the body would have come, and the protocol to convert it to."""
     asked = parse_qs(opened.query)
     request = read_request(body)
-    source = asked.get("from", [""])[0] or _guess(request)
+    source = asked.get("from", [""])[0] or _guess(world, opened, request)
     target = asked.get("to", [""])[0]
     for name, value in (("from", source), ("to", target)):
-        if value and value not in CONVERTED:
-            known = ", ".join(CONVERTED)
+        if value and value not in world.protocols:
+            known = ", ".join(world.protocols)
             raise NotUnderstood(f"'{name}' must be one of {known}.", param=name)
-    door = replace(opened.door, protocol=source, surface=CONVERTED[source])
+    # The surface of a chat protocol has the protocol's name.
+    door = replace(opened.door, protocol=source, surface=cast("Surface", source))
     model = asked.get("model", [None])[0] or wanted_text(request, "model")
     return replace(opened, door=door, query="", model=model), target
 
 
-# The protocols between which a dry run converts, and the surface of each.
-CONVERTED: "dict[str, Surface]" = {
-    "anthropic": "anthropic",
-    "openai_chat": "openai_chat",
-    "openai_responses": "openai_responses",
-    "gemini": "gemini",
-}
-
-
-def _guess(request: Mapping[str, Any]) -> str:
+def _guess(world: World, opened: Opened, request: Mapping[str, Any]) -> str:
     """The protocol of a body that does not say so, by the fields that only one of them has."""
-    for field, name in _TELLTALES:
-        if field in request:
-            return name
-    tools = request.get("tools")
-    first = tools[0] if isinstance(tools, list) and tools else None
-    return "anthropic" if isinstance(first, dict) and "input_schema" in first else "openai_chat"
-
-
-_TELLTALES = (
-    ("contents", "gemini"),
-    ("input", "openai_responses"),
-    ("system", "anthropic"),
-    ("thinking", "anthropic"),
-    ("stop_sequences", "anthropic"),
-    ("output_config", "anthropic"),
-)
+    told = (name for name, protocol in world.protocols.items() if protocol.is_told(request))
+    return next(told, opened.door.protocol)
 
 
 def pin_missing(asked: Asked) -> Failure:

@@ -9,6 +9,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol as TypingProtocol
 
 import structlog
@@ -48,6 +49,9 @@ from ledger.model import Settlement
 
 log = structlog.get_logger("extproc")
 
+# They share one interpreter: more would only make one another slower. Two, so that one enormous
+# body does not keep all others that are merely large.
+HEAVY_THREADS = 2
 
 Question = LookUpKey | LookUpAnswer | LookUpSeals | ForgetAnswer | Admit | Settle
 
@@ -82,6 +86,7 @@ class Driver:
         self._telemetry = telemetry
         self._new_id = new_id
         self._open: dict[int, tuple[Exchange, Stream]] = {}
+        self._threads = ThreadPoolExecutor(HEAVY_THREADS, "heavy")
 
     @property
     def in_flight(self) -> int:
@@ -118,9 +123,22 @@ class Driver:
                 event, hold = await self._read_within(stream, exchange, hold)
             else:
                 event = _event(await stream.read())
-            held = await self._perform(stream, exchange, exchange.handle(event, now_ms()))
+            held = await self._perform(stream, exchange, await self._decided(exchange, event))
             if held is not None:
                 hold = time.monotonic() + held / 1000
+
+    async def _decided(self, exchange: Exchange, event: Event) -> list[Action]:
+        """What the exchange decides. A large body is read in a thread: every other exchange of the
+        worker, and Envoy's patience with it, would have to wait."""
+        if not exchange.is_heavy(event):
+            return exchange.handle(event, now_ms())
+        loop = asyncio.get_running_loop()
+        working = loop.run_in_executor(self._threads, exchange.handle, event, now_ms())
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            await asyncio.wait((working,))  # nobody may touch the exchange meanwhile
+            raise
 
     async def _read_within(
         self, stream: Stream, exchange: Exchange, deadline: float
@@ -156,7 +174,7 @@ class Driver:
                     | Settle()
                 ):
                     answer = await self._ask(action)
-                    await self._perform(stream, exchange, exchange.handle(answer, now_ms()))
+                    await self._perform(stream, exchange, await self._decided(exchange, answer))
                 case SendBody() if len(action.data) > wire.MAX_BODY_BYTES:
                     for part in wire.parts(action):
                         await stream.write(wire.write(part))
@@ -169,7 +187,8 @@ class Driver:
         try:
             match action:
                 case LookUpKey():
-                    return KeyLookedUp(await stores.key_facts(action.handle, now_ms()))
+                    facts = await stores.key_facts(action.handle, now_ms(), fresh=action.fresh)
+                    return KeyLookedUp(facts)
                 case LookUpAnswer():
                     return AnswerLookedUp(*await stores.answer(action))
                 case LookUpSeals():

@@ -2,13 +2,14 @@
 caller's trouble.
 
 An upstream's 401, 402 and 403 speak of our account, so the caller gets 502. Its 5xx are 502, but
-overload keeps its meaning (529 towards Anthropic's clients, which know it, else 503). Its verdict
-on the request itself (400, 404, 413, 422, 429, ...) goes through as it came.
+overload keeps its meaning (529 towards clients whose dialect has it, else 503). Its verdict on the
+request itself (400, 404, 413, 422, 429, ...) goes through as it came.
 """
 
 from dataclasses import replace
 
 from translators.canonical.failure import Failure, Kind
+from translators.protocol import Protocol
 
 # Our account's affairs. The caller's key is fine.
 _OURS = frozenset({Kind.AUTHENTICATION, Kind.CREDIT, Kind.PERMISSION})
@@ -57,19 +58,35 @@ def is_ours(failure: Failure) -> bool:
     return failure.kind in _OURS
 
 
-def for_caller(failure: Failure, protocol: str) -> Failure:
-    """The upstream's failure as the caller may know it."""
+def for_caller(failure: Failure, protocol: Protocol) -> Failure:
+    """The upstream's failure as the caller may know it. `protocol` is the caller's."""
     if failure.kind in _OURS or failure.status in _OURS_STATUS:
         return Failure(
             Kind.UPSTREAM, "The upstream refused the gateway's own account; the operator is told."
         )
     if failure.kind is Kind.OVERLOADED:
-        return replace(failure, status=529 if protocol == "anthropic" else 503)
+        return replace(failure, status=protocol.overloaded_status)
     if failure.kind in (Kind.UNAVAILABLE, Kind.TIMEOUT):
         return replace(failure, status=None)
     if failure.kind in (Kind.UPSTREAM, Kind.INTERNAL):
         return replace(failure, kind=Kind.UPSTREAM, status=None)
     return failure
+
+
+# What a defect of our own raises. The caller is told no more than that it is ours.
+DEFECTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def defect() -> Failure:
+    return Failure(Kind.INTERNAL, "The gateway could not handle this request; it is our fault.")
 
 
 def truncated() -> Failure:

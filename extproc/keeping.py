@@ -4,11 +4,12 @@ it later, and sealed reasoning, where the caller's protocol has no field for it.
 
 from collections.abc import Iterable
 
-from extproc.exchange.ticket import Ticket
+from extproc import failures
+from extproc.exchange.ticket import Reply, Ticket
 from extproc.world import World
 from ledger.store.keepsakes import ANSWER, SEAL
 from translators import keepsakes
-from translators.canonical.response import Fold
+from translators.canonical.response import Fold, Response
 from translators.canonical.stream import Ended, StreamEvent
 
 Kept = dict[tuple[str, str], bytes]
@@ -17,7 +18,7 @@ Kept = dict[tuple[str, str], bytes]
 class Keeping:
     """Folds an answer's events, if anything of them is to be kept."""
 
-    __slots__ = ("_ended", "_fold", "_ticket", "_world")
+    __slots__ = ("_ended", "_fold", "_ticket", "_world", "defect")
 
     def __init__(self, world: World, ticket: Ticket) -> None:
         reply = ticket.reply
@@ -26,6 +27,7 @@ class Keeping:
         self._world = world
         self._ticket = ticket
         self._ended = False
+        self.defect: Exception | None = None
 
     def take(self, events: Iterable[StreamEvent]) -> None:
         if self._fold is not None:
@@ -33,11 +35,19 @@ class Keeping:
             self._ended = self._ended or any(isinstance(event, Ended) for event in events)
 
     def kept(self) -> Kept:
-        """By kind and id; nothing of an answer that did not end well."""
+        """By kind and id; nothing of an answer that did not end well, and nothing where a fault of
+        ours shows: that is in `defect`, for neither the answer nor its record may suffer from it.
+        """
         reply = self._ticket.reply
         if self._fold is None or reply is None or not self._ended:
             return {}
-        response = self._fold.response()
+        try:
+            return self._kept(self._fold.response(), reply)
+        except failures.DEFECTS as error:
+            self.defect = error
+            return {}
+
+    def _kept(self, response: Response, reply: Reply) -> Kept:
         found: Kept = {}
         if reply.seals_kept:
             for call_id, seal in keepsakes.kept(response.parts).items():

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from extproc import translation
 from extproc.asking import Asked
 from extproc.planning import route_of
 from extproc.tariff import Tariff
 from extproc.world import World
-from translators import text_json
+from translators import stripping, text_json
 from translators.canonical.capabilities import DEFAULT_CAPABILITIES
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.loss import Loss
@@ -45,6 +46,9 @@ def stored(world: World, asked: Asked, kept: bytes, method: str) -> OwnAnswer | 
         return Failure(
             Kind.INVALID_REQUEST, "Only a response with background set to true can be cancelled."
         )
+    if parse_qs(asked.opened.query).get("stream") == ["true"]:
+        message = "Only a response that was created with background set to true can be streamed."
+        return Failure(Kind.INVALID_REQUEST, message, param="stream")
     try:
         if asked.opened.rest.endswith("/input_items"):
             return OwnAnswer(state.show_input(kept, asked.opened.query))
@@ -65,9 +69,10 @@ def continued(world: World, asked: Asked, kept: bytes) -> Asked | Failure:
     state = world.protocol(asked.opened.door.protocol).state
     assert state is not None and asked.body is not None
     try:
-        return replace(asked, body=state.expand(asked.body, kept), rewritten=True)
+        body = state.expand(asked.body, kept)
     except NotUnderstood as error:
         return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
+    return replace(asked, body=body, rewritten=True, carries=stripping.carries(body))
 
 
 def dry_run(world: World, asked: Asked, facts: "KeyFacts", request_id: str) -> OwnAnswer | Failure:
@@ -85,7 +90,8 @@ def dry_run(world: World, asked: Asked, facts: "KeyFacts", request_id: str) -> O
         request = translation.decoded(world, asked)
         made = convert(request, target, name, capabilities)
     except NotUnderstood as error:
-        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
+        param = world.protocol(asked.opened.door.protocol).own_name(error.param)
+        return Failure(Kind.INVALID_REQUEST, str(error), param=param)
     tokens = estimate(request)
     tariff = Tariff(route.price, world.catalog.multiplier(chosen.group)) if route else None
     path = target.request_path(name, asked.streamed)
@@ -103,7 +109,10 @@ def dry_run(world: World, asked: Asked, facts: "KeyFacts", request_id: str) -> O
         "cost_micro_estimated": _cost(tariff, tokens, request.max_output_tokens),
     }
     losses = tuple(str(loss) for loss in made.losses)
-    return OwnAnswer(text_json.dumps(shown), losses=losses)
+    try:
+        return OwnAnswer(text_json.dumps(shown), losses=losses)
+    except NotUnderstood as error:  # the body was just not too deep
+        return Failure(Kind.INVALID_REQUEST, str(error))
 
 
 def _loss(loss: Loss) -> dict[str, str]:

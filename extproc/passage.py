@@ -12,7 +12,7 @@ from extproc.exchange.ticket import Ticket
 from extproc.world import World
 from translators.canonical.loss import Loss
 from translators.canonical.response import unfold
-from translators.canonical.stream import StreamEvent, Truncated
+from translators.canonical.stream import Failed, StreamEvent, Truncated
 from translators.conversion import Answering
 from translators.protocol import NotUnderstood, Protocol, StreamDecoder
 
@@ -125,6 +125,14 @@ class TranslatedWay:
 
     def whole(self, body: bytes, content_type: str) -> Whole:
         """Raises NotUnderstood. An upstream that streams unasked is folded."""
+        try:
+            return self._whole(body, content_type)
+        except NotUnderstood:
+            raise
+        except failures.DEFECTS as error:
+            return Whole(b"", [Failed(failures.defect())], defect=error)
+
+    def _whole(self, body: bytes, content_type: str) -> Whole:
         if self._counting:
             assert self._source.counting is not None and self._target.counting is not None
             return Whole(self._source.counting.render(self._target.counting.decode(body)), [])

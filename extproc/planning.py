@@ -4,7 +4,8 @@ The body is changed only in the value of `model`, unless the route speaks anothe
 door: then it is translated (extproc/translation.py).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extproc import replies, routing, translation
@@ -15,7 +16,7 @@ from extproc.tariff import Tariff
 from extproc.world import World
 from translators import stripping
 from translators.canonical.failure import Failure, Kind
-from translators.canonical.loss import Loss, LossKind
+from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.edit import replace_multipart_field
 from translators.protocol import NotUnderstood
 
@@ -39,6 +40,7 @@ class Plan:
     reply: Reply | None = None  # translated: how the answer is written
     path: str | None = None  # translated: the upstream's path after the version
     losses: tuple[Loss, ...] = ()
+    demanded: Mapping[str, str] = field(default_factory=dict)  # translated: the server's headers
 
     @property
     def has_body(self) -> bool:
@@ -93,7 +95,7 @@ class Plan:
             set_headers[route.auth[0]] = route.auth[1]
         others = (name for name in headers if name not in set_headers)
         if translated:
-            set_headers |= {"content-type": "application/json", **_VERSIONS.get(self.protocol, {})}
+            set_headers |= {"content-type": "application/json", **self.demanded}
             removed = replies.kept_from_translated(others)
         else:
             removed = replies.kept_from_upstream(others)
@@ -109,10 +111,6 @@ class Plan:
         return self.route.path(opened.rest.replace("{model}", self.route.upstream_model)) + query
 
 
-# What a dialect's server demands of every client; on the native path the client says it.
-_VERSIONS = {"anthropic": {"anthropic-version": "2023-06-01"}}
-
-
 def _renamed(world: World, asked: Asked, name: str) -> "tuple[bytes | None, tuple[Loss, ...]]":
     """The body with the upstream's model name; None when it stays as it came. And what it loses.
 
@@ -125,7 +123,8 @@ def _renamed(world: World, asked: Asked, name: str) -> "tuple[bytes | None, tupl
     if asked.carries:
         protocol = world.protocol(asked.opened.door.protocol)
         body, found = stripping.stripped(body, protocol.no_seal)
-        losses = (Loss("reasoning", LossKind.UNSEALED, "another upstream's"),) if found else ()
+        if found:
+            losses = (Loss(Neutral.REASONING, LossKind.UNSEALED, "another upstream's"),)
     if asked.opened.door.multipart and asked.content_type[:10].lower() == "multipart/":
         edited = replace_multipart_field(body, asked.content_type, "model", name)
     else:
@@ -145,9 +144,60 @@ def route_of(
     return routing.choose(world.catalog, facts, asked.model, door, request_id, account)
 
 
-def turn(chosen: "Chosen", attempt: int) -> "Route":
-    """The route of an attempt."""
-    return chosen.routes[(attempt - 1) % len(chosen.routes)]
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A body that goes as it came, but for the model's name. None: it stays."""
+
+    body: bytes | None
+    losses: tuple[Loss, ...]
+
+
+_Made = _Passed | translation.Translated | translation.Counted
+
+
+def _made(
+    world: World, asked: Asked, route: "Route", identity: tuple[str, int], strict: bool
+) -> _Made | Failure:
+    """The request for this route. `identity`: request id, start in ms."""
+    if translation.needed(asked, route):
+        return translation.translated(world, asked, route, *identity, strict)
+    try:
+        body, losses = _renamed(world, asked, route.upstream_model)
+    except NotUnderstood as error:
+        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
+    own = world.protocol(asked.opened.door.protocol)
+    if strict and (failure := translation.refused(losses, own)) is not None:
+        return failure
+    return _Passed(body, losses)
+
+
+def _in_turn(
+    world: World,
+    asked: Asked,
+    routes: "tuple[Route, ...]",
+    identity: tuple[str, int, int],
+    strict: bool,
+) -> "tuple[Route, _Made, int] | Failure":
+    """The route of this attempt, the request for it, and how many routes cannot take it.
+
+    A route that would lose what must not be lost is no target of this request: the next one that
+    can take it has the turn. The failure is the first route's, where none can.
+    """
+    request_id, attempt, started_at_ms = identity
+    able: list[tuple[Route, _Made]] = []
+    failures: list[Failure] = []
+    for route in routes:
+        made = _made(world, asked, route, (request_id, started_at_ms), strict)
+        if isinstance(made, Failure):
+            failures.append(made)
+            continue
+        able.append((route, made))
+        if len(able) == attempt:
+            break
+    if not able:
+        return failures[0]
+    route, made = able[(attempt - 1) % len(able)]
+    return route, made, len(failures)
 
 
 def plan(
@@ -158,38 +208,35 @@ def plan(
     identity: tuple[str, int, int],
 ) -> "Plan | translation.Counted | Failure":
     """Where this attempt goes. `identity`: request id, attempt, start in ms."""
-    request_id, attempt, started_at_ms = identity
+    request_id, attempt, _ = identity
     catalog = world.catalog
     chosen = route_of(world, asked, facts, request_id, account)
     if isinstance(chosen, Failure):
         return chosen
-    tries = min(len(chosen.routes), catalog.limits.max_attempts)
-    route = turn(chosen, attempt)
+    if asked.answer_in is not None and catalog.passthrough(chosen.group):
+        message = "This key's group translates nothing, and so no answer into another format."
+        return Failure(Kind.INVALID_REQUEST, message, param="style")
     strict = asked.strict or facts.strict or catalog.strict(chosen.group)
-    made: translation.Translated | None = None
-    losses: tuple[Loss, ...]
-    if translation.needed(asked, route):
-        done = translation.translated(world, asked, route, request_id, started_at_ms, strict)
-        if not isinstance(done, translation.Translated):
-            return done
-        made, body, losses = done, done.body, done.losses
-    else:
-        try:
-            renamed, losses = _renamed(world, asked, route.upstream_model)
-        except NotUnderstood as error:
-            return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
-        if strict and (failure := translation.refused(losses)) is not None:
-            return failure
+    found = _in_turn(world, asked, chosen.routes, identity, strict)
+    if isinstance(found, Failure):
+        return found
+    route, made, unable = found
+    if isinstance(made, translation.Counted):
+        return made
+    tries = min(len(chosen.routes) - unable, catalog.limits.max_attempts)
+    translated = made if isinstance(made, translation.Translated) else None
+    protocol = route.surface if translated else asked.opened.door.protocol
     return Plan(
         asked=asked,
-        body=renamed if made is None else body,
+        body=made.body,
         route=route,
         last_attempt=attempt >= tries,
         tariff=Tariff(route.price, catalog.multiplier(chosen.group)),
-        protocol=asked.opened.door.protocol if made is None else route.surface,
-        reply=made.reply if made else None,
-        path=made.path if made else None,
-        losses=losses,
+        protocol=protocol,
+        reply=translated.reply if translated else None,
+        path=translated.path if translated else None,
+        losses=made.losses,
+        demanded=world.protocol(protocol).demanded if translated else {},
     )
 
 
@@ -200,10 +247,12 @@ def recalled(
 
     Whatever is wrong with the request is left for `plan` to say.
     """
-    if not translation.may_have_seals(asked):
+    if not translation.may_have_seals(world, asked):
         return asked, ()
     chosen = route_of(world, asked, facts, request_id, None)
-    if isinstance(chosen, Failure) or not translation.needed(asked, turn(chosen, attempt)):
+    if isinstance(chosen, Failure):
+        return asked, ()
+    if not any(translation.needed(asked, route) for route in chosen.routes[:attempt]):
         return asked, ()
     try:
         return translation.seals_wanted(world, asked)

@@ -20,8 +20,8 @@ from extproc.exchange.actions import (
     Refuse,
     SendBody,
     SendHeaders,
-    SendTrailers,
     Settle,
+    before_trailers,
 )
 from extproc.exchange.phases import Signal
 from extproc.exchange.ticket import Ticket, record
@@ -36,9 +36,7 @@ from translators.canonical.stream import StreamEvent
 from translators.protocol import NotUnderstood
 
 HELD_LIMIT = 256 * 1024  # bytes of a stream held back: far above any opening without content
-COLLECTED_LIMIT = (
-    64 * 1024 * 1024
-)  # bytes of a whole answer: images in base64 fit, memory stays bounded
+COLLECTED_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer: images in base64 fit
 ERROR_LIMIT = 1024 * 1024  # bytes of an upstream's error: more is not an error message
 
 
@@ -65,12 +63,12 @@ class Relay:
         "_losses",
         "_passage",
         "_sent_at_ms",
-        "_size",
         "_tariff",
         "_upstream_request_id",
         "_way",
         "_world",
         "defect",
+        "held_bytes",
         "meter",
         "ticket",
     )
@@ -89,7 +87,7 @@ class Relay:
         self._headers: dict[str, str] = {}
         self._kept: tuple[str, ...] = ()
         self._body: list[bytes] = []
-        self._size = 0
+        self.held_bytes = 0
         self._error_status: int | None = None
         self._upstream_request_id: str | None = None
         self._after_settlement: list[Action] = []
@@ -123,12 +121,16 @@ class Relay:
         return self._headers.get("content-type", "").lower()
 
     def _bodiless(self, status: int, now_ms: int) -> Step:
-        if status < 300 and status != 204 and self.ticket.billed:
+        translated = self._way.translated
+        if status < 400 and (translated or (status < 300 and status != 204 and self.ticket.billed)):
             return self._fail(failures.truncated(), now_ms, bodiless=True)
-        if status < 400 or failures.is_verbatim(status):
+        if not translated and (status < 400 or failures.is_verbatim(status)):
             outcome = Outcome.COMPLETED if status < 400 else Outcome.FAILED
             return self._settle(status, outcome, now_ms, [self._send_headers({}), Close()])
         failure = Failure(Kind.UPSTREAM, "The upstream answered without saying why.", status=status)
+        if translated:
+            protocol = self._world.protocol(self.ticket.upstream_protocol)
+            failure = protocol.decode_failure(status, self._headers, b"")
         return self._fail(failure, now_ms, bodiless=True)
 
     # ------------------------------------------------------------------ phase HOLDING
@@ -142,10 +144,10 @@ class Relay:
         if meter.truncated and not meter.generated:
             return self._fail(failures.truncated(), now_ms)
         self._body.append(data)
-        self._size += len(data)
+        self.held_bytes += len(data)
         if end or self._is_over():
             return self._ended(self._take_body(), end, now_ms, headers=True)
-        if meter.generated or self._size > HELD_LIMIT:
+        if meter.generated or self.held_bytes > HELD_LIMIT:
             return self.release(now_ms)
         return _MORE
 
@@ -223,12 +225,12 @@ class Relay:
     def collecting(self, data: bytes, end: bool, now_ms: int) -> Step:
         """A whole answer, or an error, is gathered."""
         self._body.append(data)
-        self._size += len(data)
+        self.held_bytes += len(data)
         if end:
             return self._collected(now_ms)
-        if self._error_status is not None and self._size > ERROR_LIMIT:
+        if self._error_status is not None and self.held_bytes > ERROR_LIMIT:
             return self._fail(failures.unreadable(), now_ms)
-        if self._size > COLLECTED_LIMIT:
+        if self.held_bytes > COLLECTED_LIMIT:
             if self._way.translated:
                 return self._fail(failures.unreadable(), now_ms)
             return self.release(now_ms)
@@ -245,9 +247,11 @@ class Relay:
         body, self.defect = whole.body, whole.defect
         self._take(whole.events, now_ms)
         self._losses = tuple(str(loss) for loss in whole.losses)
-        failure = self.meter.failure
+        translated, failure = self._way.translated, self.meter.failure
+        if translated and self.meter.truncated:
+            failure = failures.truncated()
         if failure is not None and (
-            self._way.translated
+            translated
             or (
                 not self.ticket.last_attempt
                 and failures.is_retriable(failure.http_status, failure.kind)
@@ -278,9 +282,9 @@ class Relay:
 
     def _fail(self, failure: Failure, now_ms: int, *, bodiless: bool = False) -> Step:
         """Failed before the client saw anything: another attempt, or the caller's dialect."""
-        seen = failures.for_caller(failure, self.ticket.protocol)
-        extra = replies.answered(self.ticket)
         protocol = self._world.protocol(self.ticket.protocol)
+        seen = failures.for_caller(failure, protocol)
+        extra = replies.answered(self.ticket)
         retriable = failures.is_retriable(failure.http_status, failure.kind)
         retry = retriable and not self.ticket.last_attempt
         if retry:
@@ -298,8 +302,9 @@ class Relay:
         if bodiless:
             return [Refuse(status, headers, body), Close()]
         set_headers = {":status": str(status), **headers}
-        removed = ("content-length", "content-encoding", "transfer-encoding", *self._kept)
-        removed = tuple(name for name in removed if name not in set_headers)
+        kept = replies.kept_of_translated(self._headers) if self._way.translated else self._kept
+        removed = ("content-length", "content-encoding", "transfer-encoding", *kept)
+        removed = tuple(name for name in dict.fromkeys(removed) if name not in set_headers)
         return [SendHeaders(set_headers, removed), SendBody(body, end=True), Close()]
 
     def abandoned(self, now_ms: int) -> Step:
@@ -316,17 +321,10 @@ class Relay:
             return Step(Signal.MORE, [SendBody(data, end=False)])
         return Step(Signal.ENDED, [SendBody(data, end=True), Close()])
 
-    def with_trailers(self) -> None:
+    def before_trailers(self, made: Step) -> Step:
         """The upstream ended with trailers: what was to close the answer comes before them."""
-        rewritten: list[Action] = []
-        for action in self._after_settlement:
-            if isinstance(action, SendBody) and action.end:
-                if action.data:
-                    rewritten.append(SendBody(action.data, end=False))
-                rewritten.append(SendTrailers())
-            else:
-                rewritten.append(action)
-        self._after_settlement = rewritten
+        self._after_settlement = before_trailers(self._after_settlement)
+        return Step(made.signal, before_trailers(made.actions))
 
     def settled(self) -> Step:
         """The record is safe: say the rest."""
@@ -354,7 +352,10 @@ class Relay:
         pin = None
         if ticket.keeps_answer and self.meter.answer_id and ticket.account:
             pin = (self.meter.answer_id, ticket.account)
-        keep = self._keeping.kept() if self._keeping is not None else {}
+        keep = {}
+        if self._keeping is not None:
+            keep = self._keeping.kept()
+            self.defect = self.defect or self._keeping.defect
         return Step(signal, [Settle(ticket.shard, kept, pin, keep)])
 
     def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
@@ -394,5 +395,5 @@ class Relay:
     def _take_body(self) -> bytes:
         body = b"".join(self._body)
         self._body.clear()
-        self._size = 0
+        self.held_bytes = 0
         return body

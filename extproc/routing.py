@@ -52,6 +52,8 @@ def choose(
         routes = catalog.targets(model, door.surface, groups)
     if account is not None:
         routes = tuple(route for route in routes if route.account == account)
+        if not routes:
+            return _stored_elsewhere(model)
     if not routes:
         return _not_served(catalog, model, door, groups)
     return Chosen(tuple(_ordered(routes, door.surface, request_id)), access.group)
@@ -93,6 +95,15 @@ _PATHS = {
     "openai_embeddings": "POST /v1/embeddings",
     "gemini_embeddings": "POST /v1beta/models/{model}:embedContent",
 }
+
+
+def _stored_elsewhere(model: str) -> Failure:
+    return Failure(
+        Kind.INVALID_REQUEST,
+        f"The previous response is stored at an upstream that does not serve the model "
+        f"{_shown(model)}. Use the model that gave it, or send the whole input.",
+        param="previous_response_id",
+    )
 
 
 def _not_served(

@@ -30,9 +30,11 @@ class Stores:
         self.keep_bytes = DEFAULT_QUOTA_BYTES
         self._known: OrderedDict[str, tuple[int, KeyFacts]] = OrderedDict()
 
-    async def key_facts(self, handle: KeyHandle, now_ms: int) -> KeyFacts | None:
-        """Facts of a key, at most KNOWN_MS old. None: nobody knows it."""
-        found = self._known.get(handle.key_hash)
+    async def key_facts(
+        self, handle: KeyHandle, now_ms: int, *, fresh: bool = False
+    ) -> KeyFacts | None:
+        """Facts of a key, at most KNOWN_MS old; `fresh`: as they are now. None: nobody knows it."""
+        found = None if fresh else self._known.get(handle.key_hash)
         if found is not None and now_ms - found[0] < KNOWN_MS:
             return found[1]
         facts = await self._ledger.authenticate(handle, now_ms)

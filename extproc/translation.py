@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from extproc.asking import Asked
 from extproc.exchange.ticket import Reply
 from extproc.world import World
-from translators import keepsakes
+from translators import keepsakes, text_json
 from translators.canonical.capabilities import Capabilities, Thinking
 from translators.canonical.effort import Effort
 from translators.canonical.failure import Failure, Kind
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 # What a strict caller does not accept. What a target demands beside it (ADDED) takes nothing away.
 _LOST = frozenset(LossKind) - {LossKind.ADDED}
 
-# Answers in these dialects have a field for sealed values; for all others the gateway keeps them.
-_NO_SEALS = frozenset({"openai_chat"})
+
+# Of a body that is translated: some two seconds of work. A value is worth several tokens, and a
+# message has two and more, so that no model could read as much.
+MAX_VALUES = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,32 @@ def decoded(world: World, asked: Asked) -> Request:
     if asked.request is not None:
         return asked.request
     assert asked.body is not None
+    if _has_more(asked.body, MAX_VALUES):
+        raise NotUnderstood(f"The body has more than {MAX_VALUES} values: too many to translate.")
     request = world.protocol(asked.opened.door.protocol).decode_request(asked.body)
     return replace(request, model=asked.model, stream=asked.streamed)
 
 
-def may_have_seals(asked: Asked) -> bool:
+def _has_more(body: bytes, most: int) -> bool:
+    """Whether there are more values in arrays and objects, at all depths together."""
+    if body.count(b",") < most // 2:  # most values have one before or behind them
+        return False
+    try:
+        waiting, count = [text_json.loads(body)], 0
+    except ValueError:
+        return False  # the decoder says what is wrong
+    while waiting and count <= most:
+        node = waiting.pop()
+        if isinstance(node, dict | list):
+            count += len(node)
+            waiting += node.values() if isinstance(node, dict) else node
+    return count > most
+
+
+def may_have_seals(world: World, asked: Asked) -> bool:
     """Whether reasoning may have been kept for calls in this request."""
-    dialect = asked.opened.door.protocol
-    return dialect in _NO_SEALS and b'"tool_calls"' in (asked.body or b"")
+    calls = world.protocol(asked.opened.door.protocol).unsealed_calls
+    return calls is not None and calls in (asked.body or b"")
 
 
 def seals_wanted(world: World, asked: Asked) -> "tuple[Asked, tuple[str, ...]]":
@@ -95,6 +115,7 @@ def translated(
     world: World, asked: Asked, route: "Route", request_id: str, started_at_ms: int, strict: bool
 ) -> Translated | Counted | Failure:
     """The request for this route, or the failure that says what cannot be translated."""
+    own = world.protocol(asked.opened.door.protocol)
     target = world.protocol(route.surface)
     capabilities = capabilities_of(route.capabilities)
     try:
@@ -103,19 +124,19 @@ def translated(
             return _count(world, asked, request, target, route, capabilities, request_id)
         conversion = convert(request, target, route.upstream_model, capabilities)
     except NotUnderstood as error:
-        return Failure(Kind.INVALID_REQUEST, str(error), param=error.param)
-    if strict and (refusal := refused(conversion.losses)) is not None:
+        return Failure(Kind.INVALID_REQUEST, str(error), param=own.own_name(error.param))
+    if strict and (refusal := refused(conversion.losses, own)) is not None:
         return refusal
     return Translated(
         body=conversion.body,
         path=target.request_path(route.upstream_model, asked.streamed),
-        reply=_reply(asked, conversion, route, capabilities, request_id, started_at_ms),
+        reply=_reply(world, asked, conversion, route, (request_id, started_at_ms)),
         losses=conversion.losses,
     )
 
 
-def refused(losses: tuple[Loss, ...]) -> Failure | None:
-    """What a strict caller is told of the first thing that would be lost."""
+def refused(losses: tuple[Loss, ...], own: Protocol) -> Failure | None:
+    """What a strict caller is told of the first thing that would be lost. `own`: his protocol."""
     lost = [loss for loss in losses if loss.kind in _LOST]
     if not lost:
         return None
@@ -127,7 +148,7 @@ def refused(losses: tuple[Loss, ...]) -> Failure | None:
         f"`{first.field}` cannot be kept by this model's upstream: {first.kind.value}{why}{more}. "
         "Strict conversion was asked for.",
         code="lossy_conversion",
-        param=first.field,
+        param=own.own_name(first.field),
     )
 
 
@@ -149,7 +170,7 @@ def _count(
     named = replace(request, model=route.upstream_model)
     fitting, tools, losses = fitted(named, target.tool_rules)
     counted = target.counting.encode(fitting, capabilities)
-    context = ReplyContext(_seed(request_id), asked.model, 0)
+    context = ReplyContext(_seed(request_id), asked.model, 0, request_id=request_id)
     return Translated(
         body=counted.body,
         path=target.counting.path(route.upstream_model),
@@ -159,30 +180,35 @@ def _count(
 
 
 def _reply(
+    world: World,
     asked: Asked,
     conversion: Conversion,
     route: "Route",
-    capabilities: Capabilities,
-    request_id: str,
-    started_at_ms: int,
+    identity: tuple[str, int],
 ) -> Reply:
+    """How the answer is written. `identity`: request id, start in ms."""
+    request_id, started_at_ms = identity
     request = conversion.request
+    own = world.protocol(asked.opened.door.protocol)  # where the history will come from
+    most = world.catalog.limits.stored_answer_max_bytes
+    body = asked.body or b""
     context = ReplyContext(
         seed=_seed(request_id),
         model=asked.model,
         created_at_s=started_at_ms // 1000,
         include_usage=request.include_usage,
         input_estimate=estimate(request) if asked.streamed else None,
-        sse=asked.opened.door.protocol != "gemini" or "alt=sse" in asked.opened.query,
+        sse=own.wants_events(asked.opened.query),
         echo=request.echo,
         previous_id=asked.pin,
+        request_id=request_id,
     )
     return Reply(
         context=context,
         tools=conversion.tools,
-        issuer=capabilities.family or route.surface,
-        seals_kept=asked.dialect in _NO_SEALS,
-        remembered=asked.body if asked.keeps_answer else None,
+        issuer=capabilities_of(route.capabilities).family or route.surface,
+        seals_kept=own.unsealed_calls is not None,
+        remembered=body if asked.keeps_answer and len(body) <= most else None,
     )
 
 

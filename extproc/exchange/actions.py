@@ -58,9 +58,10 @@ class SendTrailers:
 
 @dataclass(frozen=True, slots=True)
 class LookUpKey:
-    """Answered by KeyLookedUp."""
+    """Answered by KeyLookedUp. `fresh`: what is remembered of the key will not do."""
 
     handle: KeyHandle
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,20 @@ class Settle:
 @dataclass(frozen=True, slots=True)
 class Close:
     """Nothing more will come: end the gRPC stream."""
+
+
+def before_trailers(actions: "list[Action]") -> "list[Action]":
+    """The same where the upstream ends with trailers: what was to close the answer is said before
+    them."""
+    rewritten: list[Action] = []
+    for action in actions:
+        if isinstance(action, SendBody) and action.end:
+            if action.data:
+                rewritten.append(SendBody(action.data, end=False))
+            rewritten.append(SendTrailers())
+        else:
+            rewritten.append(action)
+    return rewritten
 
 
 Action = (

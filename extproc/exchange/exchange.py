@@ -6,24 +6,28 @@ knows the exchange only by its ticket. Nothing here waits, reads a clock or talk
 
 from collections.abc import Callable
 
-from extproc.exchange.actions import (
-    Action,
-    Close,
-    SendBody,
-)
+from extproc import failures
+from extproc.exchange.actions import Action, Close, SendBody
 from extproc.exchange.events import (
+    AdmissionDecided,
+    AnswerLookedUp,
     Event,
     Gone,
     HoldElapsed,
+    RequestBody,
     ResponseBody,
     ResponseHeaders,
     ResponseTrailers,
+    SealsLookedUp,
     Settled,
 )
 from extproc.exchange.phases import Phase, Signal, step
 from extproc.exchange.request_side import RequestSide
 from extproc.relay import Relay, Step
 from ledger.model import UsageRecord
+
+# Smaller bodies are read, translated and written in some 30 ms at the worst, most in one or two.
+HEAVY_BYTES = 128 * 1024
 
 _STAY = Step(Signal.MORE, [])
 
@@ -40,17 +44,43 @@ class Exchange(RequestSide):
         if isinstance(event, Gone):
             signal, actions = self._gone(now_ms)
         else:
-            signal, actions = _HANDLERS[self.phase](self, event, now_ms)
+            signal, actions = self._decided(event, now_ms)
         if signal is not Signal.MORE:
             self.phase = step(self.phase, signal)
             if self.phase is Phase.SETTLING:
                 self._settlement = actions
         return actions
 
+    def _decided(self, event: Event, now_ms: int) -> Step:
+        try:
+            return _HANDLERS[self.phase](self, event, now_ms)
+        except failures.DEFECTS as error:
+            if self.phase not in _ASKING or self._facts is None:
+                raise
+            # To ask again, here or at another worker, would break at the same place.
+            self._defect = error
+            return self._refuse_recorded(failures.defect(), now_ms)
+
     @property
     def defect(self) -> Exception | None:
-        """A fault of ours in a translation, which the caller was told of as an error."""
-        return self._relay.defect if self._relay is not None else None
+        """A fault of ours, of which the caller was told as an error."""
+        return self._relay.defect if self._relay is not None else self._defect
+
+    def is_heavy(self, event: Event) -> bool:
+        """Whether what follows from `event` may take longer than other exchanges should wait."""
+        match event:
+            case RequestBody():
+                size = len(event.body)
+            case AnswerLookedUp():
+                size = len(event.kept or b"") + self._body_bytes
+            case SealsLookedUp() | AdmissionDecided():
+                size = self._body_bytes
+            case ResponseBody() if event.end and self.phase is Phase.COLLECTING:
+                assert self._relay is not None
+                size = len(event.data) + self._relay.held_bytes
+            case _:
+                return False
+        return size > HEAVY_BYTES
 
     @property
     def at_stake(self) -> bool:
@@ -80,9 +110,7 @@ class Exchange(RequestSide):
             case ResponseBody():
                 return self._bytes(relay, event.data, event.end, now_ms)
             case ResponseTrailers():
-                made = self._bytes(relay, b"", True, now_ms)
-                relay.with_trailers()
-                return made
+                return relay.before_trailers(self._bytes(relay, b"", True, now_ms))
             case HoldElapsed():
                 return relay.release(now_ms) if self.phase is Phase.HOLDING else _STAY
             case _:
@@ -114,6 +142,9 @@ class Exchange(RequestSide):
             return Step(Signal.ABANDONED, self._settlement)
         return Step(Signal.VANISHED, [Close()])
 
+
+# Before an upstream has the request: a fault of ours can be told as a proper error.
+_ASKING = frozenset({Phase.AUTHENTICATING, Phase.READING, Phase.RECALLING, Phase.ADMITTING})
 
 _AT_STAKE = frozenset({Phase.SENT, Phase.HOLDING, Phase.COLLECTING, Phase.RELAYING})
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from extproc import admission, failures, forwarding, own_answers, replies, translation
-from extproc.asking import Asked, pin_missing, read
+from extproc.asking import Asked, answer_in, pin_missing, read
 from extproc.doors import NoDoor, Opened, open_door
 from extproc.exchange.actions import (
     Action,
@@ -53,8 +53,10 @@ class RequestSide:
     """The state of an exchange, and what is decided before the upstream has the request."""
 
     __slots__ = (
+        "_account",
         "_asked",
         "_attempt",
+        "_defect",
         "_facts",
         "_facts_version",
         "_handle",
@@ -85,6 +87,8 @@ class RequestSide:
         self._facts: KeyFacts | None = None
         self._facts_version = 0
         self._asked: Asked | None = None
+        self._account: str | None = None  # the only one that can answer: it has what is asked for
+        self._defect: Exception | None = None  # a fault of ours that the caller was told of
         self._plan_made: Plan | None = None
         self._ticket: Ticket | None = None
         self._relay: Relay | None = None
@@ -94,6 +98,10 @@ class RequestSide:
     @property
     def shard(self) -> str:
         return self._handle.shard if self._handle else ""
+
+    @property
+    def _body_bytes(self) -> int:
+        return len(self._asked.body or b"") if self._asked is not None else 0
 
     @property
     def request_id(self) -> str:
@@ -116,7 +124,8 @@ class RequestSide:
             return self._refuse(handle)
         self._handle = handle
         self._pending = [ContinueRequest()] if not event.end else []
-        return Step(Signal.DOOR_OPEN, [LookUpKey(handle)])
+        # A stored answer is shown without an admission, which would look at the key anew.
+        return Step(Signal.DOOR_OPEN, [LookUpKey(handle, fresh=found.door.stored)])
 
     def _in_authenticating(self, event: Event, now_ms: int) -> Step:
         if isinstance(event, StoreFailed):
@@ -151,7 +160,8 @@ class RequestSide:
         assert self._opened is not None
         asked = read(self._world, self._opened, self._headers, body)
         if isinstance(asked, Failure):
-            return self._refuse_recorded(asked, now_ms)
+            dialect = answer_in(self._world, self._opened, body)
+            return self._refuse_recorded(asked, now_ms, dialect)
         self._asked = asked
         assert self._handle is not None and self._facts is not None
         if asked.dry is not None:
@@ -166,7 +176,7 @@ class RequestSide:
         )
         if calls:
             return Step(Signal.RECALL, [LookUpSeals(shard, customer, calls)])
-        return self._planned(None, now_ms)
+        return self._planned(now_ms)
 
     def _in_recalling(self, event: Event, now_ms: int) -> Step:
         assert self._asked is not None
@@ -175,7 +185,7 @@ class RequestSide:
                 return self._recalled(self._asked, event, now_ms)
             case SealsLookedUp():
                 self._asked = translation.with_seals(self._asked, event.found)
-                return self._planned(None, now_ms)
+                return self._planned(now_ms)
             case AnswerForgotten():
                 return self._answer(own_answers.deleted(self._world, self._asked), now_ms)
             case _:
@@ -185,13 +195,14 @@ class RequestSide:
         if event.kept is None:
             if event.account is None:
                 return self._refuse_recorded(pin_missing(asked), now_ms)
-            return self._planned(event.account, now_ms)
+            self._account = event.account
+            return self._planned(now_ms)
         if not asked.opened.door.stored:
             continued = own_answers.continued(self._world, asked, event.kept)
             if isinstance(continued, Failure):
                 return self._refuse_recorded(continued, now_ms)
             self._asked = continued
-            return self._planned(None, now_ms)
+            return self._planned(now_ms)
         method = self._headers.get(":method", "")
         if method == "DELETE":
             assert self._handle is not None and self._facts is not None and asked.pin is not None
@@ -199,17 +210,17 @@ class RequestSide:
             return Step(Signal.RECALL, [forget])
         return self._answer(own_answers.stored(self._world, asked, event.kept, method), now_ms)
 
-    def _plan(self, account: str | None) -> Plan | OwnAnswer | Failure:
+    def _plan(self) -> Plan | OwnAnswer | Failure:
         assert self._asked is not None and self._facts is not None
         identity = (self._request_id, self._attempt, self._started_at_ms)
-        made = plan(self._world, self._asked, self._facts, account, identity)
+        made = plan(self._world, self._asked, self._facts, self._account, identity)
         if isinstance(made, translation.Counted):
             return own_answers.counted(made)
         return made
 
-    def _planned(self, account: str | None, now_ms: int) -> Step:
+    def _planned(self, now_ms: int) -> Step:
         assert self._handle is not None
-        made = self._plan(account)
+        made = self._plan()
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
         ticket = self._adopt(made)
@@ -238,12 +249,9 @@ class RequestSide:
 
     def _changed(self, facts: KeyFacts, now_ms: int) -> Step:
         """The key was changed since its facts were remembered: judge and plan by the new ones."""
-        assert self._asked is not None and self._plan_made is not None
         self._facts = facts
         client = admission.client_address(self._headers)
-        failure = admission.judge(facts, client, now_ms)
-        pinned = self._asked.pin is not None and self._plan_made.route.account
-        made = failure or self._plan(pinned or None)
+        made = admission.judge(facts, client, now_ms) or self._plan()
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
         self._adopt(made)
@@ -263,6 +271,7 @@ class RequestSide:
         self._relay = Relay(self._world, self._ticket, self._plan_made.tariff)
         headers, removed = self._plan_made.upstream(self._headers)
         send = SendUpstream(headers, removed, self._plan_made.body, self._plan_made.has_body)
+        self._asked = self._plan_made = None  # a stream may last for hours: let go of the bodies
         return Step(Signal.ADMITTED, [send])
 
     def _too_large(self, size: int) -> Failure | None:
@@ -293,11 +302,11 @@ class RequestSide:
     ) -> Step:
         return Step(Signal.REFUSED, [self._refusal(failure, protocol, extra), Close()])
 
-    def _refuse_recorded(self, failure: Failure, now_ms: int) -> Step:
+    def _refuse_recorded(self, failure: Failure, now_ms: int, protocol: str | None = None) -> Step:
         """A known key asked for what cannot be: its owner will want to see that in the usage."""
         assert self._opened is not None
         extra = {"x-clavis-hint": self._opened.hint} if self._opened.hint else None
-        refusal = self._refusal(failure, extra=extra)
+        refusal = self._refusal(failure, protocol, extra)
         return self._record_own(refusal, Outcome.REFUSED, (), now_ms)
 
     def _answer(self, made: OwnAnswer | Failure, now_ms: int) -> Step:

@@ -17,7 +17,9 @@ from extproc.http2.streams import Stream
 class Call:
     """One call. `flush` lets the connection send what it has collected, at the end of the tick."""
 
-    __slots__ = ("_closing", "_connection", "_flush", "_loop", "_reading", "_writing", "stream")
+    __slots__ = (
+        "_closing", "_connection", "_flush", "_held", "_loop", "_reading", "_writing", "stream",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class Call:
         self._reading: asyncio.Future[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._writing: deque[asyncio.Future[None]] = deque()  # one for each message that waits
+        self._held = 0  # writers whose turn has not come again since
 
     # ------------------------------------------------------------------ for the handler
 
@@ -55,14 +58,19 @@ class Call:
         if not gone:
             future = self._loop.create_future()
             self._writing.append(future)
-            await future
+            self._held += 1
+            try:
+                await future
+            finally:
+                self._held -= 1
 
     async def nudge(self, data: bytes) -> bool:
-        """Writes and never waits: a peer that does not take what it has needs no sign of life."""
+        """Writes and never waits: a peer that does not take what it has needs no sign of life. Nor
+        does it come between two messages of a writer that waited after the first."""
         stream = self.stream
         if stream.over or stream.trailers is not None:
             return False
-        if self._connection.outbound.ready(stream, len(data)):
+        if not self._held and self._connection.outbound.ready(stream, len(data)):
             await self.write(data)
         return True
 

@@ -217,6 +217,7 @@ class Connection:
                 return
             stream.inbox += messages
             if messages:
+                stream.asked = True
                 self._events.append(Readable(stream))
             self._grant(stream)
         elif not end:
@@ -306,14 +307,14 @@ class Connection:
 
     def _trailers(self, stream_id: int, block: bytes, end: bool) -> None:
         """A request's trailers say nothing that gRPC wants, but they end it."""
-        self._headers.fields(block)
+        fields = self._headers.fields(block)
         self._spend()
         stream = self.streams.get(stream_id)
         if stream is None:
             return
         if stream.ended:
             self._reset(stream, ErrorCode.STREAM_CLOSED)
-        elif end:
+        elif end and not any(name[:1] == b":" for name, _ in fields):
             self._half_closed(stream)
         else:
             self._reset(stream, ErrorCode.PROTOCOL_ERROR)
@@ -331,8 +332,8 @@ class Connection:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM of a wrong length")
         self._known(stream_id)
         stream = self.streams.get(stream_id)
-        # One that we have not answered yet is the cheap half of a rapid reset.
-        self._spend(1 if stream is None or stream.answered else 2)
+        # One that has asked nothing is the cheap half of a rapid reset; a message has earned it.
+        self._spend(1 if stream is None or stream.asked else 2)
         if stream is not None:
             self.outbound.forget(stream)
             self._events.append(Gone(stream))

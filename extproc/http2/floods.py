@@ -3,13 +3,14 @@
 A flood of cheap frames (PING, SETTINGS, empty DATA, streams opened and reset at once as in
 CVE-2023-44487) costs us more than the peer. An honest peer sends few of them beside its messages:
 every message that comes or goes adds to the allowance, and so does time. Who has used it up is told
-ENHANCE_YOUR_CALM. The numbers are generous, because ending a connection ends the exchanges on it:
-thousands of callers may hang up in one moment.
+ENHANCE_YOUR_CALM. The numbers are generous, because ending a connection ends the exchanges on it.
 """
 
 from extproc.http2.frames import ConnectionFault, ErrorCode
 
-FULL = 10_000
+# More than a connection has streams: they may all be reset in one moment, with no answer yet, when
+# this process or its store stood still for as long as Envoy waits.
+FULL = 20_000
 PER_SECOND = 1_000
 
 

@@ -8,6 +8,7 @@ What we send never enters the peer's table: the few blocks are constants, writte
 block of a connection sets the table's size to 0, which is within any limit that the peer may set.
 """
 
+import re
 from dataclasses import dataclass
 
 from hpack import Decoder
@@ -31,6 +32,10 @@ _AFTER_GRPC = (b"", b"+", b";")  # application/grpc-web is another protocol
 _FORBIDDEN = frozenset(  # RFC 9113, section 8.2.2
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 )
+# RFC 9113, section 8.2.1: small letters, nothing unprintable, no colon but in front.
+_NAME = re.compile(rb"[!-9;-@\[-~]+")
+_WRONG_VALUE = re.compile(rb"[\0\r\n]|\A[ \t]|[ \t]\Z")
+
 _PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path"))
 _REQUIRED = frozenset((b":method", b":scheme", b":path"))
 
@@ -118,6 +123,8 @@ def understood(fields: Fields) -> Request:
         if name[:1] == b":":
             if regular or name in pseudo or name not in _PSEUDO:
                 raise Malformed
+            if _WRONG_VALUE.search(value):
+                raise Malformed
             pseudo[name] = value
             continue
         regular = True
@@ -126,7 +133,7 @@ def understood(fields: Fields) -> Request:
             content_type = value
         elif name == b"grpc-timeout":
             timeout = value
-    if not pseudo.keys() >= _REQUIRED:
+    if not pseudo.keys() >= _REQUIRED or not pseudo[b":path"]:
         raise Malformed
     return Request(
         pseudo[b":path"].decode("latin-1"),
@@ -136,7 +143,7 @@ def understood(fields: Fields) -> Request:
 
 
 def _check(name: bytes, value: bytes) -> None:
-    if not name or name in _FORBIDDEN or name != name.lower():
+    if name in _FORBIDDEN or not _NAME.fullmatch(name) or _WRONG_VALUE.search(value):
         raise Malformed
     if name == b"te" and value != b"trailers":
         raise Malformed

@@ -6,6 +6,8 @@ and with it its writer; streams that wait take turns of one frame. What is colle
 is bounded: a transport that is full takes nothing, and then nothing but small answers is added.
 """
 
+from collections import OrderedDict
+
 from extproc.http2 import frames, headers
 from extproc.http2.frames import ConnectionFault, ErrorCode
 from extproc.http2.messages import PREFIX, PREFIX_BYTES
@@ -24,7 +26,9 @@ class Outbound:
         self.collected: list[bytes] = []
         self._size = 0
         self._controls = 0
-        self._waiting: dict[int, Stream] = {}  # they have something unsent and a window for it
+        # They have something unsent and a window for it, in turn. A plain dict would walk over the
+        # places of those that went before, each time that its first one is taken.
+        self._waiting: OrderedDict[int, Stream] = OrderedDict()
         self._first_block = headers.NO_TABLE
         self._largest_frame = frames.DEFAULT_FRAME_SIZE
         self.initial_window = frames.DEFAULT_WINDOW
@@ -138,7 +142,7 @@ class Outbound:
         gone: list[Stream] = []
         waiting = self._waiting
         while waiting and self.window > 0 and self._room():
-            stream = waiting.pop(next(iter(waiting)))
+            _, stream = waiting.popitem(last=False)
             if self._one_frame(stream):
                 gone.append(stream)
             self.wake(stream)

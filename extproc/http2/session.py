@@ -19,7 +19,7 @@ from extproc.http2.streams import Stream
 GREETING_S = 10.0  # for a peer to say that it speaks HTTP/2
 LEAVING_S = 5.0  # for a peer to answer that it has read our first GOAWAY
 LINGER_S = 1.0  # for a peer to close first: closing over its unread words may lose our last ones
-CLOSE_S = 5.0  # for a peer that broke the rules to read why
+CLOSE_S = 5.0  # for a peer that broke the rules to read why, or that says no more to read the rest
 
 # Bytes in the transport at which handlers wait, and at which they go on.
 HIGH_WATER = 1024 * 1024
@@ -81,7 +81,13 @@ class Session(asyncio.Protocol):
         self._look()
 
     def eof_received(self) -> bool:
-        return False  # close: nobody listens any more
+        """Close: nobody listens any more. A peer that does not even read what is left must not
+        keep the calls and the connection."""
+        self._connection.lose()
+        self._take_leftover()
+        if self._transport is not None:
+            self._after(CLOSE_S, self._transport.abort)
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

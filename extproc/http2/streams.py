@@ -21,8 +21,8 @@ class Stream:
     that is both is gone from the wire, whatever its handler still does."""
 
     __slots__ = (
-        "_owed", "answered", "ended", "id", "inbox", "messages", "offset", "over", "request",
-        "trailers", "unsent", "window",
+        "_owed", "answered", "asked", "ended", "id", "inbox", "messages", "offset", "over",
+        "request", "trailers", "unsent", "window",
     )  # fmt: skip
 
     def __init__(self, stream_id: int, request: Request, window: int, max_message: int) -> None:
@@ -30,6 +30,7 @@ class Stream:
         self.request = request
         self.inbox: deque[bytes] = deque()
         self.messages = MessageReader(max_message)
+        self.asked = False  # a whole message has come
         self.ended = False
         self._owed = 0  # bytes that came and were not granted again
         self.window = window  # what the peer lets us send; may be below zero (RFC 9113, 6.9.2)

@@ -26,6 +26,7 @@ MEBIBYTE = 1024 * 1024
 DEFAULT_QUOTA_BYTES = 64 * MEBIBYTE  # of one customer: the store's memory is everybody's
 DEFAULT_MAX_BYTES = 4 * MEBIBYTE  # a long conversation is some 100 KB; images make it larger
 MAX_VALUE_BYTES = 64 * MEBIBYTE  # whatever a caller allows; what unpacks to more is not ours
+ENTRY_BYTES = 480  # key, index and size of one value in Redis's memory, as measured
 MAX_ITEMS = 4096  # of one operation, the last ones; Redis serves nobody else meanwhile: about 2 ms
 COMPRESS_BYTES = 1024  # below it the marker and the work are worth more than what is saved
 INLINE_BYTES = 64 * 1024  # more takes a thread: a millisecond that other exchanges need not wait
@@ -57,7 +58,8 @@ class Keepsakes:
     ) -> list[Item]:
         """Keeps these for `lifetime_s` seconds, in place of what was there. Gives those that are
         not kept: larger than `max_bytes`, under an id that is nobody's, or too many. Beyond the
-        customer's quota, of packed bytes, what he left longest ago makes room."""
+        customer's quota, of packed bytes and their entries, what he left longest ago makes room.
+        """
         limit = min(max_bytes, MAX_VALUE_BYTES)
         fit = [
             item for item, value in items.items() if len(value) <= limit and is_subject(item[1])
@@ -66,7 +68,8 @@ class Keepsakes:
             keys = tuple(_key(shard, customer_id, *item) for item in fit)
             values = await _packed([items[item] for item in fit])
             books = _books(shard, customer_id)
-            await self._wire.run(KEEP, (*books, *keys), lifetime_s, quota_bytes, *values)
+            limits = (lifetime_s, quota_bytes, ENTRY_BYTES)
+            await self._wire.run(KEEP, (*books, *keys), *limits, *values)
         kept = frozenset(fit)
         return [item for item in items if item not in kept]
 

@@ -131,6 +131,18 @@ def test_what_cannot_be_read_is_a_400_in_the_callers_dialect(
     assert record.outcome is Outcome.REFUSED and record.upstream_protocol is None
 
 
+def test_a_refusal_names_the_callers_own_field() -> None:
+    """That a model does not continue an answer, and what a strict caller would lose."""
+    asked = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "So"}]
+    status, said = refusal(Play().request("/v1/responses", {"model": "claude-x", "input": asked}))
+    assert (status, said["error"]["param"]) == (400, "input")
+    format_ = {"format": {"type": "json_schema", "name": "n", "schema": {}, "description": "d"}}
+    strictly = {"model": "claude-x", "input": "a", "text": format_}
+    status, said = refusal(Play().request("/v1/responses", strictly, x_clavis_strict="true"))
+    assert (status, said["error"]["param"]) == (400, "text.format")
+    assert "`output_format" in said["error"]["message"]
+
+
 def test_a_passthrough_group_converts_nothing() -> None:
     facts = FACTS.__class__(key_id="k", customer_id="c", name="n", groups=("untouched",))
     status, said = refusal(Play(facts=facts).request("/v1/messages", MESSAGES))

@@ -16,6 +16,7 @@ from ledger.store.keepsakes import (
     ANSWER,
     COMPRESS_BYTES,
     DEFAULT_MAX_BYTES,
+    ENTRY_BYTES,
     INLINE_BYTES,
     MAX_ITEMS,
     MAX_VALUE_BYTES,
@@ -267,15 +268,16 @@ async def left(kept: Keepsakes, count: int) -> list[str]:
 
 async def test_beyond_a_customers_quota_the_oldest_makes_room(kept: Keepsakes) -> None:
     value = b"x" * 99  # and its format marker
+    quota = 3 * (100 + ENTRY_BYTES)  # small values take more for their entries than for themselves
     for number in range(5):
         items = {(ANSWER, f"resp_{number}"): value}
-        assert await kept.put_many(SHARD, US, items, LIFETIME_S, quota_bytes=300) == []
+        assert await kept.put_many(SHARD, US, items, LIFETIME_S, quota_bytes=quota) == []
     assert await left(kept, 5) == ["resp_2", "resp_3", "resp_4"]
-    await kept.put_many(SHARD, US, {(ANSWER, "resp_2"): value}, LIFETIME_S, quota_bytes=300)
-    await kept.put_many(SHARD, US, {(ANSWER, "resp_5"): value}, LIFETIME_S, quota_bytes=300)
+    await kept.put_many(SHARD, US, {(ANSWER, "resp_2"): value}, LIFETIME_S, quota_bytes=quota)
+    await kept.put_many(SHARD, US, {(ANSWER, "resp_5"): value}, LIFETIME_S, quota_bytes=quota)
     assert await left(kept, 6) == ["resp_2", "resp_4", "resp_5"], "writing again makes it young"
     assert await kept.delete(SHARD, US, ANSWER, "resp_4")
-    await kept.put_many(SHARD, US, {(ANSWER, "resp_6"): value}, LIFETIME_S, quota_bytes=300)
+    await kept.put_many(SHARD, US, {(ANSWER, "resp_6"): value}, LIFETIME_S, quota_bytes=quota)
     assert await left(kept, 7) == ["resp_2", "resp_5", "resp_6"], "what was deleted counts no more"
     await put(kept, ANSWER, "resp_0", value, THEM)
     assert await left(kept, 7) == ["resp_2", "resp_5", "resp_6"], "a quota is one customer's"

@@ -4,7 +4,8 @@
 -- KEYS  1 index of the customer: keys in the order of their last writing
 --       2 sizes by key; '' is their sum, '#' the number of the last writing
 --       3 ... keys
--- ARGV  1 time to live in seconds  2 quota in bytes  3 ... values, in the order of the keys
+-- ARGV  1 time to live in seconds  2 quota in bytes  3 what an entry takes beside its value
+--       4 ... values, in the order of the keys
 -- gives how many made room.
 --
 -- What has run out of time or was overwritten by nobody still counts, but it is the oldest, so it is
@@ -13,10 +14,11 @@
 local index, sizes = KEYS[1], KEYS[2]
 local total = tonumber(redis.call('HGET', sizes, '') or '0')
 for i = 3, #KEYS do
-  local key, value = KEYS[i], ARGV[i]
+  local key, value = KEYS[i], ARGV[i + 1]
+  local size = #value + tonumber(ARGV[3])
   redis.call('SET', key, value, 'EX', ARGV[1])
-  total = total - tonumber(redis.call('HGET', sizes, key) or '0') + #value
-  redis.call('HSET', sizes, key, #value)
+  total = total - tonumber(redis.call('HGET', sizes, key) or '0') + size
+  redis.call('HSET', sizes, key, size)
   redis.call('ZADD', index, redis.call('HINCRBY', sizes, '#', 1), key)
 end
 local gone = 0

@@ -137,6 +137,26 @@ async def test_a_nudge_goes_at_once_or_not_at_all() -> None:
     assert messages(served.data(served.stream_id)) == [b"one", b"more than fits", b"three"]
 
 
+async def test_a_nudge_does_not_come_between_the_parts_of_a_body() -> None:
+    """The window opens, and the nudge has its turn before the writer that waited has."""
+    served = Served()
+    call = await served.open(window=0)
+
+    async def write() -> None:
+        await call.write(b"data: {half")
+        await call.write(b" and half}")
+
+    writing = asyncio.ensure_future(write())
+    await asyncio.sleep(0)
+    served.client.increment_flow_control_window(1000, served.stream_id)
+    served.wake()
+    assert await call.nudge(b": ping")
+    await writing
+    assert await call.nudge(b": ping")
+    served.wake()
+    assert messages(served.data(served.stream_id)) == [b"data: {half", b" and half}", b": ping"]
+
+
 async def test_events_are_told_once() -> None:
     """One Opened, one Readable for what came together, one Gone."""
     pair = Pair()

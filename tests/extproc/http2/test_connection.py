@@ -11,9 +11,11 @@ from h2.events import (
     TrailersReceived,
 )
 
+from extproc.http2.frames import ErrorCode
 from extproc.http2.messages import Status
 from extproc.http2.streams import RECEIVE_WINDOW
 from tests.extproc.http2.memory import MAX_MESSAGE, REQUEST, Pair, message, messages, server
+from tests.extproc.http2.test_faults import headers
 
 SENT = [b"one", b"", b"three" * 100]
 
@@ -122,6 +124,17 @@ def test_trailers_of_a_request_end_it() -> None:
     stream_id = pair.request(*map(message, SENT))
     pair.client.send_headers(stream_id, [("x-trailer", "1")], end_stream=True)
     echoed(pair, stream_id)
+
+
+def test_trailers_with_a_pseudo_header_reset_their_stream_alone() -> None:
+    pair = Pair(server())
+    stream_id = pair.request(message(b"x"))
+    pair.cross()
+    pair.to_server(headers(stream_id, "END_STREAM"))
+    pair.cross()
+    [reset] = pair.of(StreamReset)
+    assert (reset.stream_id, reset.error_code) == (stream_id, ErrorCode.PROTOCOL_ERROR)
+    assert not pair.connection.closing
 
 
 def test_an_answer_before_the_request_has_ended_ends_both() -> None:

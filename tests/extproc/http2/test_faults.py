@@ -8,11 +8,11 @@ from hpack import Encoder
 from hyperframe import frame as h
 
 from extproc.http2 import floods, frames
-from extproc.http2.connection import Connection
+from extproc.http2.connection import Connection, Limits
 from extproc.http2.frames import ErrorCode
 from extproc.http2.messages import Status
 from extproc.http2.outbound import MAX_CONTROLS
-from tests.extproc.http2.memory import REQUEST, message, server
+from tests.extproc.http2.memory import MAX_MESSAGE, REQUEST, message, server
 
 GREETING = frames.PREFACE + h.SettingsFrame(0).serialize()
 E = ErrorCode
@@ -222,6 +222,37 @@ def test_many_callers_that_hang_up_in_one_moment_are_no_flood() -> None:
     for number in range(9_000):
         connection.receive(frames.rst_stream(2 * number + 1, E.CANCEL), 0)
     assert not connection.closing and not connection.streams
+
+
+def asked(number: int) -> bytes:
+    stream_id = 2 * number + 1
+    return headers(stream_id) + raw(0, 0, stream_id, message(b"question"))
+
+
+def hung_up(number: int) -> bytes:
+    """As Envoy does: an end, and a reset."""
+    stream_id = 2 * number + 1
+    return raw(0, 1, stream_id) + frames.rst_stream(stream_id, E.CANCEL)
+
+
+def test_a_process_that_stood_still_finds_all_its_streams_reset_and_that_is_no_flood() -> None:
+    """Nothing was answered while Envoy's patience ran out; long answers go on beside."""
+    full = Limits(max_message=MAX_MESSAGE).max_streams
+    connection = server(max_streams=full)
+    connection.receive(GREETING, 0)
+    connection.receive(b"".join(map(asked, range(full))), 5)
+    connection.receive(b"".join(map(hung_up, range(1, full))), 5)
+    assert not connection.closing and list(connection.streams) == [1]
+
+
+def test_callers_that_all_hang_up_before_an_answer_are_no_flood_at_any_rate() -> None:
+    connection = server()
+    connection.receive(GREETING, 0)
+    for number in range(3 * floods.FULL):
+        opened, *_ = connection.receive(asked(number) + hung_up(number), number / 5_000)
+        connection.end_call(opened.stream, Status.OK)
+        connection.outbound.take()
+    assert not connection.closing
 
 
 def test_refusals_at_any_rate_are_no_flood() -> None:

@@ -77,6 +77,42 @@ def test_an_old_tls_is_refused(tmp_path: Path) -> None:
             context.wrap_socket(plain)
 
 
+@pytest.mark.parametrize(
+    ("cipher", "agreed"),
+    [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False)],
+)
+def test_ciphers_that_http2_prohibits_are_refused(
+    tmp_path: Path, cipher: str, agreed: bool
+) -> None:
+    authority = Authority(tmp_path / "ours")
+    client = authority.sign("client.internal")
+    with serving("127.0.0.1:0", tls=(authority, authority.sign(NAME))) as running:
+        context = ssl.create_default_context(cafile=authority.ca)
+        context.check_hostname = False
+        context.load_cert_chain(client.chain, client.key)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(cipher)
+        context.set_alpn_protocols(["h2"])
+        host, _, port = running.address.rpartition(":")
+        with socket.create_connection((host, int(port)), 20) as plain:
+            try:
+                with context.wrap_socket(plain) as secure:
+                    greeted = bool(secure.recv(9))
+            except (ssl.SSLError, ConnectionError):
+                greeted = False
+        assert greeted == agreed
+
+
+def test_a_peer_that_vanished_is_noticed_also_where_it_owes_acknowledgements() -> None:
+    chosen, [listener] = bind("127.0.0.1:0", None)
+    host, _, port = chosen.rpartition(":")
+    with listener.socket, socket.create_connection((host, int(port)), 20):
+        made, _ = listener.socket.accept()
+        with made:
+            assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
 def test_a_tcp_address_tells_the_port_that_was_chosen(host: str) -> None:
     chosen, listeners = bind(f"{host}:0", None)

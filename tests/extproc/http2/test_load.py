@@ -225,6 +225,27 @@ def test_a_peer_that_says_nothing_is_not_waited_for(
     assert data.endswith(b"no greeting")
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_peer_that_says_no_more_and_reads_no_more_keeps_no_call(
+    tmp_path: Path, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket stays open: nothing but its end of file tells."""
+    monkeypatch.setattr("extproc.http2.session.CLOSE_S", 0.3)
+    pair = Pair()
+    pair.client.update_settings({4: 2**31 - 1})
+    pair.client.increment_flow_control_window(2**31 - 1 - 65_535)
+    pair.request(message(b"100 1000000"), headers=method("Many"))
+    pair.request(message(b"x"), headers=method("Hold"))
+    with serving(unix(tmp_path), loop) as running, socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(running.address.removeprefix("unix:"))
+        raw.sendall(pair.client.data_to_send())
+        until(lambda: running.held == 1, "the call to begin")
+        raw.shutdown(socket.SHUT_WR)
+        until(lambda: running.ended == 1, "the call to end")
+        until(lambda: running.do(running.sessions()) == 0, "the connection to be gone")
+        assert running.failures == []
+
+
 def test_a_fault_is_told_before_the_connection_closes(running: Running) -> None:
     with socket.socket(socket.AF_UNIX) as raw:
         raw.connect(running.address.removeprefix("unix:"))
