@@ -42,7 +42,7 @@ from extproc.planning import Plan, plan, recalled, refused
 from extproc.relay import Relay, Step
 from extproc.world import World
 from ledger.keys import KeyHandle
-from ledger.model import AdmissionRequest, KeyFacts, Outcome
+from ledger.model import AdmissionRequest, KeyFacts, Outcome, Verdict
 from ledger.records import encode_record
 from translators.canonical.failure import Failure, Kind
 
@@ -241,6 +241,10 @@ class RequestSide:
             return self._refuse(failures.store_away())
         assert isinstance(event, AdmissionDecided)
         decided = event.admission
+        if decided.verdict is Verdict.DUPLICATE and self._attempt > 1:
+            # The attempt before settled, and its worker died before the caller had the answer. He
+            # has paid, so he gets one: this attempt's settlement will be the second, and nothing.
+            return self._sent()
         if failure := admission.refusal(decided.verdict, decided.retry_after_ms):
             return self._refuse(failure)
         if decided.facts is not None and decided.facts.version != self._facts_version:

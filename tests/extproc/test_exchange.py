@@ -134,6 +134,13 @@ def test_every_verdict_has_its_status(verdict: Verdict, status: int) -> None:
     assert play.exchange.phase is Phase.CLOSED
 
 
+def test_an_answer_that_was_settled_but_lost_with_its_worker_is_given_again() -> None:
+    """The caller has paid for it; a second settlement of the request is nothing."""
+    play = Play(verdict=Verdict.DUPLICATE)
+    said = play.request("/v1/chat/completions", CHAT, x_envoy_attempt_count="2")
+    assert any(isinstance(action, SendUpstream) for action in said)
+
+
 # ----------------------------------------------------------------------------- upstream
 
 
