@@ -8,7 +8,7 @@ of the key changes the bytes, which makes a stale answer impossible.
 import orjson
 
 from ledger.errors import BadRecord
-from ledger.model import KeyFacts
+from ledger.model import KeyFacts, Limit, LimitKind
 
 MAX_REMEMBERED = 8192  # about 500 bytes each; more keys than one worker meets in a minute
 
@@ -33,6 +33,7 @@ def decode_facts(data: bytes) -> KeyFacts:
             disabled=bool(raw.get("disabled", False)),
             version=int(raw.get("version", 0)),
             strict=bool(raw.get("strict", False)),
+            limits=_limits(raw.get("limits", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadRecord(f"not key facts: {type(error).__name__}") from None
@@ -68,9 +69,20 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
-def _maybe_integer(value: object) -> int | None:
-    if value is None:
-        return None
+def _limits(value: object) -> tuple[Limit, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(
+        Limit(_text(item["scope"]), LimitKind(item["kind"]), _integer(item["most"]))
+        for item in value
+    )
+
+
+def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
     return value
+
+
+def _maybe_integer(value: object) -> int | None:
+    return None if value is None else _integer(value)

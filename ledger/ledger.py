@@ -9,15 +9,26 @@ version, so a slow one never undoes a change. - A hash that SQL does not know ei
 here for a moment, bounded: whoever invents keys costs one query each, not one per request. A key
 made later has another hash.
 - Somebody else's request id is answered like one that never was.
+- Money is ledger.money.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from ledger.errors import StoreUnavailable
 from ledger.keys import KeyHandle
-from ledger.model import Customer, KeyFacts, KeyRow, KeySpec, UsageRecord
+from ledger.model import (
+    AccountMode,
+    Ceilings,
+    Customer,
+    KeyFacts,
+    KeyRow,
+    KeySpec,
+    UsageRecord,
+)
+from ledger.money import Money
 from ledger.store.hot import HotStore
 from ledger.store.keepsakes import Keepsakes
 from ledger.store.pins import Pins
@@ -30,20 +41,22 @@ PUT_TOGETHER = 1_000  # keys sent to Redis in one go while warming up
 NewKey = tuple[KeyRow, str]  # the row and the secret, which exists nowhere else
 
 
-class Ledger:
+class Ledger(Money):
     """All methods raise StoreUnavailable when a store they need is away."""
 
     def __init__(self, hot: HotStore, record: Record) -> None:
-        self.hot = hot
-        self.record = record
+        super().__init__(hot, record)
         self.pins = Pins(hot.wire)
         self.keepsakes = Keepsakes(hot.wire)
         self._unknown: dict[str, int] = {}  # hash: until when, Unix ms
 
     @classmethod
-    async def open(cls, redis_url: str, sql_url: str, *, migrate: bool = False) -> "Ledger":
-        """Connects at the first use; with `migrate` brings the SQL schema up to date first."""
-        ledger = cls(HotStore.connect(redis_url), Record.connect(sql_url))
+    async def open(
+        cls, redis_url: str, sql_url: str, *, migrate: bool = False, spool: Path | None = None
+    ) -> "Ledger":
+        """Connects at the first use; with `migrate` brings the SQL schema up to date first. In the
+        directory `spool` settlements wait for a Redis that is away."""
+        ledger = cls(HotStore.connect(redis_url, spool=spool), Record.connect(sql_url))
         if migrate:
             await ledger.record.migrate()
         return ledger
@@ -85,8 +98,28 @@ class Ledger:
 
     # -- administration
 
-    async def create_customer(self, name: str, now_ms: int) -> Customer:
-        return await self.record.create_customer(name, now_ms)
+    async def create_customer(
+        self,
+        name: str,
+        now_ms: int,
+        mode: AccountMode = AccountMode.OPEN,
+        limits: Ceilings = (),
+    ) -> Customer:
+        return await self.record.create_customer(name, now_ms, mode, limits)
+
+    async def set_customer_limits(
+        self, customer_id: str, limits: Ceilings, now_ms: int
+    ) -> Customer:
+        """Effective as `disable_key` is."""
+        customer = await self.record.set_customer_limits(customer_id, limits, now_ms)
+        await self.publish()
+        return customer
+
+    async def set_mode(self, customer_id: str, mode: AccountMode) -> Customer:
+        """Effective with the next admission. StoreUnavailable about Redis: it follows by itself."""
+        customer = await self.record.set_mode(customer_id, mode)
+        await self._publish_accounts()
+        return customer
 
     async def customers(self) -> list[Customer]:
         return await self.record.customers()
@@ -116,6 +149,12 @@ class Ledger:
     async def enable_key(self, key_id: str, now_ms: int) -> KeyRow:
         return await self._set_disabled(key_id, False, now_ms)
 
+    async def set_key_limits(self, key_id: str, limits: Ceilings, now_ms: int) -> KeyRow:
+        return await self._changed(await self.record.set_key_limits(key_id, limits, now_ms))
+
+    async def set_key_strict(self, key_id: str, strict: bool, now_ms: int) -> KeyRow:
+        return await self._changed(await self.record.set_key_strict(key_id, strict, now_ms))
+
     # -- keeping Redis true
 
     async def publish(self) -> int:
@@ -126,7 +165,8 @@ class Ledger:
             await self.record.revoked(revocation)
         for key in changed:
             await self._publish_key(key)
-        return len(changed) + len(gone)
+        money = await self.publish_entries() + await self._publish_accounts()
+        return len(changed) + len(gone) + money
 
     async def warm(self) -> int:
         """Puts the facts of every key into Redis: after it was emptied, or lost its last second."""
@@ -135,8 +175,20 @@ class Ledger:
             await self._put(all_facts[start : start + PUT_TOGETHER])
         return len(all_facts)
 
+    async def _publish_accounts(self) -> int:
+        changed = await self.record.unpublished_accounts()
+        for facts in changed:
+            assert facts.mode is not None
+            # An account that is not there is brought whole first: a mode alone is no account.
+            await self.hot.bring_account(facts.shard, facts.customer_id)
+            await self.hot.set_mode(facts.shard, facts.customer_id, facts.mode, facts.version)
+            await self.record.account_published(facts)
+        return len(changed)
+
     async def _set_disabled(self, key_id: str, disabled: bool, now_ms: int) -> KeyRow:
-        key = await self.record.set_disabled(key_id, disabled, now_ms)
+        return await self._changed(await self.record.set_disabled(key_id, disabled, now_ms))
+
+    async def _changed(self, key: KeyRow) -> KeyRow:
         await self._publish_key(key)
         return key
 
@@ -146,7 +198,8 @@ class Ledger:
             await self.publish()
 
     async def _publish_key(self, key: KeyRow) -> None:
-        await self._put([(key.shard, key_hash, facts) for key_hash, facts in facts_of(key)])
+        limits = await self.record.customer_limits(key.customer_id)
+        await self._put([(key.shard, hashed, facts) for hashed, facts in facts_of(key, limits)])
         await self.record.published(key)
 
     async def _put(self, facts: Sequence[tuple[str, str, KeyFacts]]) -> None:

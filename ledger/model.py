@@ -8,6 +8,29 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 
+class LimitKind(StrEnum):
+    """What a limit counts. Requests and tokens are per minute, spend is micro-USD per period."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    CONCURRENCY = "concurrency"
+    SPEND_DAY = "spend_day"
+    SPEND_WEEK = "spend_week"
+    SPEND_MONTH = "spend_month"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` of a kind. `scope` is key:<id>, customer:<id> or group:<name>:<key id>."""
+
+    scope: str
+    kind: LimitKind
+    most: int
+
+
+Ceilings = tuple[tuple[LimitKind, int], ...]  # limits without scope: of a key or customer to be
+
+
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
     """What the data plane must know of a key. Never holds the key itself, only its hash."""
@@ -23,6 +46,7 @@ class KeyFacts:
     disabled: bool = False
     version: int = 0  # grows with every change of the key
     strict: bool = False  # refused with 400 rather than anything lost in translation
+    limits: tuple[Limit, ...] = ()  # of the key itself and of its customer; groups add theirs
 
 
 class Verdict(IntEnum):
@@ -32,14 +56,31 @@ class Verdict(IntEnum):
     DISABLED = 2
     EXPIRED = 3
     DUPLICATE = 4  # settled already, or a later attempt runs: a replay, never a second charge
-    INSUFFICIENT_CREDIT = 5  # issued once holds carry money
-    OVER_LIMIT = 6  # issued once limits are enforced
+    INSUFFICIENT_CREDIT = 5
+    OVER_LIMIT = 6
     ADMITTED = 10
 
 
 @dataclass(frozen=True, slots=True)
+class LimitState:
+    """What is left of a limit after this admission, or without it when it was refused.
+
+    `reset_ms`: until it is whole again (requests, tokens), until the period ends (spend), 0 for
+    concurrency, of which nobody can say.
+    """
+
+    limit: Limit
+    remaining: int
+    reset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AdmissionRequest:
-    """One attempt asks to run. The request id is the idempotency key, shared by its attempts."""
+    """One attempt asks to run. The request id is the idempotency key, shared by its attempts.
+
+    With a `customer_id` the account of that customer is asked; without one nobody pays. Limits
+    and hold are the first attempt's: a later one takes over what that one was granted.
+    """
 
     request_id: str
     shard: str
@@ -49,18 +90,90 @@ class AdmissionRequest:
     now_ms: int
     lease_ms: int  # the hold lapses this long after the last sign of life
     note: bytes  # JSON of the draft usage record: what is recorded if this worker dies
-    hold_micro: int = 0  # worst case cost; moves money from the release that brings prices
-    hold_tokens: int = 0
+    hold_micro: int = 0  # worst case cost; 0: free
+    hold_tokens: int = 0  # worst case tokens
+    limits: tuple[Limit, ...] = ()
+    min_hold_micro: int = 0  # less than this is no use; never below 1 where something is held
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """`facts` are present whenever the key is known; `retry_after_ms` with OVER_LIMIT."""
+    """`facts` are present whenever the key is known; `retry_after_ms` and `refused`, the limit that
+    takes longest to let this request pass, with OVER_LIMIT."""
 
     verdict: Verdict
     facts: KeyFacts | None = None
     retry_after_ms: int | None = None
-    granted_micro: int = 0
+    granted_micro: int = 0  # what was held; less than asked where no more can be paid
+    balance_micro: int | None = None  # available before this hold; None: an open account
+    refused: LimitState | None = None
+    states: tuple[LimitState, ...] = ()  # in the order of the limits asked for
+
+
+class AccountMode(StrEnum):
+    """Whether a customer's balance is checked (prepaid) or costs are only recorded (open)."""
+
+    OPEN = "open"
+    PREPAID = "prepaid"
+
+
+class Pot(StrEnum):
+    """The two pots of an account. The allowance of the plan is spent first."""
+
+    CREDIT = "credit"
+    ALLOWANCE = "allowance"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer's money as Redis has it. `held` is the sum of the holds of open leases, and never
+    more than both pots together."""
+
+    mode: AccountMode
+    credit_micro: int = 0
+    allowance_micro: int = 0
+    allowance_until_ms: int | None = None
+    held_micro: int = 0
+    version: int = 0  # of the last setting of the account as a whole, or of its mode
+
+    def available_micro(self, now_ms: int) -> int:
+        """What a new hold could take; below zero while holds rely on an allowance that ended."""
+        valid = self.allowance_until_ms is not None and now_ms < self.allowance_until_ms
+        return self.credit_micro + (self.allowance_micro if valid else 0) - self.held_micro
+
+
+class Applied(IntEnum):
+    """What became of an entry, in order of precedence. The same entry again changes nothing.
+
+    REFUSED: it would take more than there is, or what open holds need; the same for ever.
+    ALREADY: it was applied before.
+    """
+
+    REFUSED = 1
+    ALREADY = 2
+    APPLIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What the turn of a plan did to the allowance before it. Told again, the same with `first`
+    false."""
+
+    taken_micro: int  # what ended
+    carried_micro: int  # what stays for requests that run: their holds rely on it
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one open lease holds of its customer's account."""
+
+    shard: str
+    request_id: str
+    customer_id: str
+    held_micro: int
+    deadline_ms: int
 
 
 class Outcome(StrEnum):
@@ -85,8 +198,25 @@ class UsageSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at an upstream, within the exchange of a record."""
+
+    upstream: str | None
+    account: str | None  # for operators only
+    status: int  # HTTP status of the upstream; 0: none came
+    reason: str | None  # why there was another try; None: it was the last one
+    duration_ms: int
+    tokens: int | None = None
+    cost_micro: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """One exchange, as it is kept. Token buckets are disjoint; None means not reported."""
+    """One exchange, as it is kept. Token buckets are disjoint; None means not reported.
+
+    What was charged is decided by the settlement: an open account is charged nothing, a prepaid one
+    exactly `cost_micro`, in three parts of which the last is the cost that nothing was there for.
+    """
 
     request_id: str
     key_id: str
@@ -118,6 +248,11 @@ class UsageRecord:
     usage_source: UsageSource = UsageSource.NONE
     losses: tuple[str, ...] = ()
     upstream_protocol: str | None = None  # what the upstream was spoken to in; None: not known
+    price_source: str | None = None  # where the price came from, with its version
+    attempts_detail: tuple[Attempt, ...] = ()
+    charged_credit_micro: int = 0
+    charged_allowance_micro: int = 0
+    uncollected_micro: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +291,8 @@ class Lapsed:
     attempt: int
     note: bytes
     deadline_ms: int
+    customer_id: str = ""  # whose account has the hold; "": nobody's
+    limits: bytes = b""  # what the lease counts against; see ledger.store.limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +303,8 @@ class Customer:
     name: str
     shard: str
     created_at_ms: int
+    mode: AccountMode = AccountMode.OPEN
+    limits: Ceilings = ()  # of all its keys together
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +329,7 @@ class KeyRow:
     created_at_ms: int
     updated_at_ms: int
     strict: bool = False
+    limits: Ceilings = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +352,7 @@ class KeySpec:
     networks: tuple[str, ...] = ()
     expires_at_ms: int | None = None
     strict: bool = False
+    limits: Ceilings = ()
 
 
 Json = dict[str, Any]

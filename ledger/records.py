@@ -6,7 +6,6 @@ reach SQL that SQL would refuse: texts are cut and cleaned, counts brought into 
 with one absurd figure from an upstream is still worth keeping. Unknown fields are ignored.
 """
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +13,13 @@ from typing import Any
 import orjson
 
 from ledger.errors import BadRecord
-from ledger.model import Json, Outcome, UsageRecord, UsageSource
+from ledger.model import Attempt, Json, Outcome, UsageRecord, UsageSource
 
 VERSION = 1
 MAX_RECORD_BYTES = 16 * 1024  # a record is about 700; a model name from the wire may be anything
 MAX_TEXT = 256  # longest text of a record: ids and names, never content
 MAX_LOSSES = 64
+MAX_ATTEMPTS = 16  # in detail; Envoy tries a few times
 MAX_COUNT = 2**53 - 1  # what every reader of JSON holds exactly; no count of ours comes near
 MAX_SMALL = 2**31 - 1  # status and attempts
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last that a date can say
@@ -32,9 +32,16 @@ _MAYBE_TEXTS = (
     "upstream_model",
     "upstream_request_id",
     "finish",
+    "price_source",
 )
 _SMALL_COUNTS = ("status", "attempts")
 _COUNTS = ("started_at_ms", "latency_ms")
+_CHARGES = ("charged_credit_micro", "charged_allowance_micro", "uncollected_micro")
+# How the JSON of a record ends as long as nothing is charged: what need not be said.
+_PLAIN_END = (
+    b',"attempts_detail":[],"charged_credit_micro":0,"charged_allowance_micro":0'
+    b',"uncollected_micro":0}'
+)
 _MAYBE_COUNTS = (
     "ttft_ms",
     "input_tokens",
@@ -57,6 +64,8 @@ def encode_record(record: UsageRecord) -> bytes:
         body = orjson.dumps(_clipped(record))
     if len(body) > MAX_RECORD_BYTES:
         body = orjson.dumps(_clipped(record))
+    if body.endswith(_PLAIN_END):
+        return b'{"v":%d,%b}' % (VERSION, body[1 : -len(_PLAIN_END)])
     return b'{"v":%d,%b' % (VERSION, body[1:])
 
 
@@ -73,19 +82,56 @@ def decode_record(data: bytes) -> UsageRecord:
         values |= {name: _count(raw[name]) for name in _COUNTS}
         values |= {name: min(_count(raw[name]), MAX_SMALL) for name in _SMALL_COUNTS}
         values["started_at_ms"] = min(values["started_at_ms"], MAX_TIME_MS)
-        values |= {name: _maybe(raw.get(name), _text) for name in _MAYBE_TEXTS}
-        values |= {name: _maybe(raw.get(name), _count) for name in _MAYBE_COUNTS}
+        values |= {name: _maybe_text(raw.get(name)) for name in _MAYBE_TEXTS}
+        values |= {name: _maybe_count(raw.get(name)) for name in _MAYBE_COUNTS}
+        values |= {name: _count(raw.get(name, 0)) for name in _CHARGES}
         return UsageRecord(
             **values,
             outcome=Outcome(raw["outcome"]),
             streamed=_boolean(raw["streamed"]),
             usage_source=UsageSource(raw.get("usage_source", UsageSource.NONE)),
             losses=_losses(raw.get("losses", [])),
+            attempts_detail=_attempts(raw.get("attempts_detail", [])),
         )
     except KeyError as error:
         raise BadRecord(f"a record without {error}") from None
     except (ValueError, TypeError) as error:
         raise BadRecord(f"a record with a wrong value ({type(error).__name__})") from None
+
+
+def charged(
+    record: UsageRecord, credit_micro: int, allowance_micro: int, uncollected_micro: int
+) -> UsageRecord:
+    """The record with what its settlement made of the cost."""
+    return replace(
+        record,
+        charged_credit_micro=credit_micro,
+        charged_allowance_micro=allowance_micro,
+        uncollected_micro=uncollected_micro,
+    )
+
+
+def decode_settled(data: bytes) -> UsageRecord:
+    """A settled record, with what the settlement wrote behind it. Raises BadRecord."""
+    body, _, charges = data.partition(b"\n")  # compact JSON has no line feed
+    record = decode_record(body)
+    try:
+        return charged(record, *map(int, charges.split())) if charges else record
+    except (ValueError, TypeError):
+        raise BadRecord("charges that are no three numbers") from None
+
+
+def total_tokens(record: UsageRecord) -> int:
+    """All tokens of all buckets: what token limits count."""
+    return (
+        (record.input_tokens or 0)
+        + (record.cache_read_tokens or 0)
+        + (record.cache_write_5m_tokens or 0)
+        + (record.cache_write_1h_tokens or 0)
+        + (record.output_tokens or 0)
+        + (record.reasoning_tokens or 0)
+        + (record.image_output_tokens or 0)
+    )
 
 
 def lost(draft: UsageRecord, now_ms: int) -> UsageRecord:
@@ -128,16 +174,32 @@ def public_usage(record: UsageRecord) -> Json:
         "reasoning_tokens": record.reasoning_tokens,
         "web_searches": record.web_searches,
         "cost_micro": record.cost_micro,
+        "price_source": record.price_source,
+        "charged_credit_micro": record.charged_credit_micro,
+        "charged_allowance_micro": record.charged_allowance_micro,
+        "uncollected_micro": record.uncollected_micro,
         "usage_source": record.usage_source.value,
         "upstream": record.upstream,
         "upstream_protocol": record.upstream_protocol,
         "attempts": record.attempts,
+        "attempts_detail": [_public_attempt(one) for one in record.attempts_detail],
         "losses": list(record.losses),
         "timing": {
             "started_at": _timestamp(record.started_at_ms),
             "latency_ms": record.latency_ms,
             "ttft_ms": record.ttft_ms,
         },
+    }
+
+
+def _public_attempt(attempt: Attempt) -> Json:
+    return {
+        "upstream": attempt.upstream,
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "duration_ms": attempt.duration_ms,
+        "tokens": attempt.tokens,
+        "cost_micro": attempt.cost_micro,
     }
 
 
@@ -155,14 +217,25 @@ def _timestamp(at_ms: int) -> str:
 
 
 def _clipped(record: UsageRecord) -> UsageRecord:
-    changes: dict[str, Any] = {"losses": tuple(map(_clean, record.losses[:MAX_LOSSES]))}
-    for field in fields(record):
-        value = getattr(record, field.name)
+    return replace(
+        record,
+        losses=tuple(map(_clean, record.losses[:MAX_LOSSES])),
+        attempts_detail=tuple(
+            replace(one, **_clean_values(one)) for one in record.attempts_detail[:MAX_ATTEMPTS]
+        ),
+        **_clean_values(record),
+    )
+
+
+def _clean_values(one: UsageRecord | Attempt) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for field in fields(one):
+        value = getattr(one, field.name)
         if type(value) is str:  # not the enumerations, which are str too
             changes[field.name] = _clean(value)
         elif type(value) is int:  # nor the booleans
             changes[field.name] = _count(value)
-    return replace(record, **changes)
+    return changes
 
 
 def _clean(text: str) -> str:
@@ -187,11 +260,35 @@ def _boolean(value: object) -> bool:
     return value
 
 
-def _maybe(value: object, read: Callable[[object], str | int]) -> str | int | None:
-    return None if value is None else read(value)
+def _maybe_text(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _maybe_count(value: object) -> int | None:
+    return None if value is None else _count(value)
 
 
 def _losses(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError
     return tuple(_text(item) for item in value[:MAX_LOSSES])
+
+
+def _attempts(value: object) -> tuple[Attempt, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_attempt(item) for item in value[:MAX_ATTEMPTS])
+
+
+def _attempt(value: object) -> Attempt:
+    if not isinstance(value, dict):
+        raise TypeError
+    return Attempt(
+        upstream=_maybe_text(value.get("upstream")),
+        account=_maybe_text(value.get("account")),
+        status=min(_count(value["status"]), MAX_SMALL),
+        reason=_maybe_text(value.get("reason")),
+        duration_ms=_count(value["duration_ms"]),
+        tokens=_maybe_count(value.get("tokens")),
+        cost_micro=_maybe_count(value.get("cost_micro")),
+    )

@@ -1,7 +1,10 @@
 """The tables of the record. The migrations are the truth for databases; a test compares the two.
 
 Times are Unix milliseconds and money is micro-units, both BigInteger. Lists are JSON. Ids are text
-with a prefix that says what they name. Usage is written once and never changed.
+with a prefix that says what they name. Usage and entries are written once and never changed; the
+marks beside them (`published`, `summed`) say what the rest of the system knows of them by now.
+
+Defaults are for processes of the version before, which know no such column.
 """
 
 from sqlalchemy import (
@@ -16,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     false,
+    literal_column,
 )
 
 metadata = MetaData(
@@ -27,6 +31,25 @@ metadata = MetaData(
     }
 )
 
+# What usage_days sums of the rows of usage: how many, how many of them did not complete, and the
+# columns of these names.
+SUMS = (
+    "requests",
+    "failures",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "image_output_tokens",
+    "web_searches",
+    "cost_micro",
+    "charged_credit_micro",
+    "charged_allowance_micro",
+    "uncollected_micro",
+)
+
 customers = Table(
     "customers",
     metadata,
@@ -34,6 +57,21 @@ customers = Table(
     Column("name", String(256), nullable=False, unique=True),
     Column("shard", String(2), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("mode", String(16), nullable=False, server_default="open"),
+    # Of the mode; and the version that Redis is known to have, if it has the account at all.
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("published_version", Integer, nullable=False, server_default="1"),
+    # When the customer's account in Redis was last made of the entries here.
+    Column("loaded_at_ms", BigInteger, nullable=False, server_default="0"),
+    # What all keys of the customer may do together: kind of limit by how much.
+    Column("limits", JSON, nullable=False, server_default="{}"),
+)
+_unknown_mode = customers.c.published_version < customers.c.version
+Index(
+    "ix_customers_unpublished",
+    customers.c.id,
+    sqlite_where=_unknown_mode,
+    postgresql_where=_unknown_mode,
 )
 
 keys = Table(
@@ -59,8 +97,8 @@ keys = Table(
     Column("published_version", Integer, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
-    # The default is for a process of the version before, which knows no such column.
     Column("strict", Boolean, nullable=False, server_default=false()),
+    Column("limits", JSON, nullable=False, server_default="{}"),
 )
 
 # What is on its way to Redis is asked for every second and is almost always nothing.
@@ -109,8 +147,110 @@ usage = Table(
     Column("usage_source", String(32), nullable=False),
     Column("losses", JSON, nullable=False),
     Column("upstream_protocol", String(256), nullable=True),
+    Column("price_source", String(256), nullable=True),
+    Column("charged_credit_micro", BigInteger, nullable=False, server_default="0"),
+    Column("charged_allowance_micro", BigInteger, nullable=False, server_default="0"),
+    Column("uncollected_micro", BigInteger, nullable=False, server_default="0"),
+    Column("attempts_detail", JSON, nullable=False, server_default="[]"),
+    # Which settlement this row is of: the id of its entry in the stream of the customer's shard.
+    Column("stream_id", String(48), nullable=True),
+    # Whether usage_days has it.
+    Column("summed", Boolean, nullable=False, server_default=false()),
     Index(None, "key_id", "started_at_ms"),
     Index(None, "customer_id", "started_at_ms"),
-    Index(None, "model", "started_at_ms"),
     Index(None, "started_at_ms"),
+)
+_unsummed = usage.c.summed.is_(false())
+Index(
+    "ix_usage_unsummed",
+    usage.c.request_id,
+    sqlite_where=_unsummed,
+    postgresql_where=_unsummed,
+)
+
+# Sums of usage by day (UTC, Unix milliseconds of its beginning), kept in the transaction that adds
+# the rows: a month of a large installation is some thousand rows here.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer_id", String(256), primary_key=True),
+    Column("key_id", String(256), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    Index(None, "customer_id", "day_ms"),
+    Index(None, "key_id", "day_ms"),
+)
+
+# Every change of a customer's money. The id of a charge is made of its request and pot, that of a
+# plan's entries of the plan and the period: the primary key keeps each of them once.
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", String(320), primary_key=True),
+    Column("customer_id", String(256), nullable=False),
+    Column("pot", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("amount_micro", BigInteger, nullable=False),
+    Column("request_id", String(256), nullable=True),
+    Column("reference", String(256), nullable=True, unique=True),
+    Column("actor", String(256), nullable=False),
+    Column("reason", String(1024), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    # Whether Redis is known to have it: charges and plans' entries come from there.
+    Column("published", Boolean, nullable=False),
+    # Lists a customer's entries, and has all that their sums need.
+    Index(
+        "ix_entries_customer_id_created_at_ms",
+        "customer_id",
+        "created_at_ms",
+        "pot",
+        "amount_micro",
+    ),
+)
+# What is no charge is rare, and asked for across customers. The condition has no parameter: with
+# one neither database would know that this index will do.
+booked = entries.c.kind != literal_column("'charge'")
+Index(
+    "ix_entries_booked",
+    entries.c.created_at_ms,
+    entries.c.id,
+    sqlite_where=booked,
+    postgresql_where=booked,
+)
+_untold = entries.c.published.is_(false())
+Index(
+    "ix_entries_unpublished",
+    entries.c.created_at_ms,
+    sqlite_where=_untold,
+    postgresql_where=_untold,
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("customer_id", String(64), ForeignKey("customers.id"), nullable=False, index=True),
+    Column("name", String(256), nullable=False),
+    Column("allowance_micro", BigInteger, nullable=False),
+    Column("period", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=True),
+    Column("next_turn_ms", BigInteger, nullable=True, index=True),
+    Column("actor", String(256), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+redeem_codes = Table(
+    "redeem_codes",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("hint", String(16), nullable=False),
+    Column("amount_micro", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=True),
+    Column("actor", String(256), nullable=False),
+    Column("reason", String(1024), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False, index=True),
+    Column("used_by", String(64), ForeignKey("customers.id"), nullable=True),
+    Column("used_at_ms", BigInteger, nullable=True),
 )

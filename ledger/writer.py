@@ -7,12 +7,12 @@ crash anywhere leaves them in the stream, to be read again; the request id makes
 nothing. So a record is in SQL exactly once, whatever dies, and Redis forgets it only afterwards.
 
 Rules:
-- Whoever is away (Redis or SQL) is waited for, with growing pauses; nothing is given up.
-- An entry that cannot be a record goes to the stream of the dead, and its id to the log, never its
-  content. SQL refusing a whole statement is not an entry's fault: it is waited out, loudly.
-- Three more tasks sweep: leases that lapsed are settled; changes of keys that Redis was not told
-  are published, and a Redis that started anew gets all key facts again; the embedded Redis's file
-  is synced.
+- Whoever is away (Redis or SQL) is waited for, with growing pauses; nothing is given up. What is
+  done with what was read is ledger.intake.
+- More tasks sweep: leases that lapsed are settled; changes and entries that Redis was not told are
+  published; a Redis that started anew gets all key facts again, and its accounts are corrected;
+  plans turn when their periods begin and end; rows of older versions are added to the sums; the
+  embedded Redis's file is synced.
 - SIGTERM: what is in the streams is written, within DRAIN_MS, then the process ends with 0.
 """
 
@@ -31,19 +31,19 @@ import structlog
 import uvloop
 
 from ledger import embedded
-from ledger.errors import BadRecord, Conflict, LedgerError
+from ledger.errors import Conflict, LedgerError
+from ledger.intake import Intake
 from ledger.ledger import Ledger
-from ledger.model import UsageRecord
-from ledger.records import decode_record
-from ledger.store.streams import Entry, Streams
+from ledger.rebuild import Mender
+from ledger.store.streams import Streams
 
 BATCH = 500  # entries read of one shard; a batch of all shards is a commit of some ten milliseconds
-MAX_TOGETHER = 2_000  # records in one transaction
 BLOCK_MS = 500  # how long one read waits for something to come, and SIGTERM for the read
 LINGER_MS = 50  # what arrives within it shares a transaction: a commit costs as much as a request
 CLAIM_IDLE_MS = 10_000  # an entry read this long ago belongs to a writer that died
 DRAIN_MS = 5_000  # how long SIGTERM may be answered with writing on
 SWEEP_MS = 1_000
+SUM_MS = 60_000  # how often to look for rows that an older version wrote
 SYNC_MS = 1_000  # what a power cut may cost
 FOREIGN_REDIS_MS = 60_000  # how often to ask whether a Redis has become the embedded one
 FIRST_BACKOFF_MS = 50
@@ -73,6 +73,7 @@ class Writer:
         self._ledger = ledger
         self._stop = stop
         self._streams = Streams(settings.redis_url, settings.consumer, settings.block_ms)
+        self._intake = Intake(ledger, self._streams)
         self._run_id = ""
 
     async def run(self) -> None:
@@ -81,7 +82,9 @@ class Writer:
             async with asyncio.TaskGroup() as together:
                 together.create_task(self._repeat(self._write_until_stopped))
                 together.create_task(self._repeat(self._expire_leases))
-                together.create_task(self._repeat(self._publish_keys))
+                together.create_task(self._repeat(self._publish))
+                together.create_task(self._repeat(self._turn_plans))
+                together.create_task(self._repeat(self._sum_usage))
                 together.create_task(self._repeat(self._sync_redis))
             await self._drain()
         finally:
@@ -92,15 +95,16 @@ class Writer:
     async def _write_until_stopped(self) -> None:
         """Begins anew after every fault: groups may be gone, entries may be this consumer's."""
         await self._streams.create_groups()
-        while not self._stop.is_set() and await self._write(await self._streams.read_own(BATCH)):
-            pass
+        own = await self._streams.read_own(BATCH)
+        while not self._stop.is_set() and await self._intake.write(own):
+            own = await self._streams.read_own(BATCH)
         claim_at = 0.0
         while not self._stop.is_set():
             if time.monotonic() >= claim_at:
                 claim_at = time.monotonic() + self._settings.claim_idle_ms / 1000
                 idle_ms = self._settings.claim_idle_ms
-                await self._write(await self._streams.claim_abandoned(idle_ms, BATCH))
-            written = await self._write(await self._streams.read_new(BATCH, block=True))
+                await self._intake.write(await self._streams.claim_abandoned(idle_ms, BATCH))
+            written = await self._intake.write(await self._streams.read_new(BATCH, block=True))
             if 0 < written < BATCH:
                 # One commit for many: records are readable in Redis meanwhile, so nobody waits.
                 await self._pause(LINGER_MS)
@@ -110,78 +114,50 @@ class Writer:
         try:
             async with asyncio.timeout(DRAIN_MS / 1000):
                 await self._streams.create_groups()
-                while await self._write(await self._streams.read_own(BATCH)):
+                while await self._intake.write(await self._streams.read_own(BATCH)):
                     pass
-                while await self._write(await self._streams.read_new(BATCH, block=False)):
+                while await self._intake.write(await self._streams.read_new(BATCH, block=False)):
                     pass
         except (TimeoutError, LedgerError) as error:
             log.warning("not_drained", why=type(error).__name__)
-
-    async def _write(self, entries: list[Entry]) -> int:
-        for start in range(0, len(entries), MAX_TOGETHER):
-            await self._write_some(entries[start : start + MAX_TOGETHER])
-        return len(entries)
-
-    async def _write_some(self, entries: list[Entry]) -> None:
-        records: list[UsageRecord] = []
-        good: list[Entry] = []
-        for entry in entries:
-            record = await self._readable(entry)
-            if record is not None:
-                records.append(record)
-                good.append(entry)
-            elif entry.data is None:
-                good.append(entry)  # deleted before it was acknowledged: acknowledge it
-        try:
-            await self._ledger.record.add_usage(records)
-        except (BadRecord, Conflict):
-            await self._write_one_by_one(good)
-        else:
-            await self._streams.retire(good)
-
-    async def _readable(self, entry: Entry) -> UsageRecord | None:
-        if entry.data is None:
-            return None
-        try:
-            return decode_record(entry.data)
-        except BadRecord as error:
-            await self._bury(entry, error)
-            return None
-
-    async def _write_one_by_one(self, entries: list[Entry]) -> None:
-        """SQL refused something in a batch: find out what, and write the rest."""
-        for entry in entries:
-            try:
-                if entry.data is not None:
-                    await self._ledger.record.add_usage([decode_record(entry.data)])
-            except (BadRecord, Conflict) as error:
-                await self._bury(entry, error)
-            else:
-                await self._streams.retire([entry])
-
-    async def _bury(self, entry: Entry, error: LedgerError) -> None:
-        where = {"shard": entry.shard, "entry": entry.id.decode()}
-        log.error("record_unreadable", **where, why=str(error), size=len(entry.data or b""))
-        await self._streams.bury(entry)
 
     # -- sweeping
 
     async def _expire_leases(self) -> None:
         """Needs Redis only: SQL being away must not keep leases alive."""
-        lost = await self._ledger.hot.expire(int(time.time() * 1000))
+        lost = await self._ledger.hot.expire(_now_ms())
         if lost:
             log.info("leases_lost", leases=lost)
         await self._pause(self._settings.sweep_ms)
 
-    async def _publish_keys(self) -> None:
+    async def _publish(self) -> None:
         run_id = await self._streams.server_run_id()
         if run_id != self._run_id:
             log.info("keys_warmed", keys=await self._ledger.warm())
+            await self._mend()
             self._run_id = run_id
         published = await self._ledger.publish()
         if published:
-            log.info("keys_published", changes=published)
+            log.info("published", changes=published)
         await self._pause(self._settings.sweep_ms)
+
+    async def _mend(self) -> None:
+        """A Redis that started anew may have lost its last second."""
+        with suppress(Conflict):  # another writer does it
+            corrected, left = await Mender(self._ledger).mend()
+            if corrected or left:
+                log.warning("accounts_corrected", corrected=len(corrected), left=len(left))
+
+    async def _turn_plans(self) -> None:
+        turned = await self._ledger.turn_plans(_now_ms())
+        if turned:
+            log.info("plans_turned", plans=turned)
+        await self._pause(self._settings.sweep_ms)
+
+    async def _sum_usage(self) -> None:
+        """Rows of a process of the version before, and at first all that there were."""
+        if not await self._ledger.record.sum_older_usage():
+            await self._pause(SUM_MS)
 
     async def _sync_redis(self) -> None:
         """The embedded Redis leaves its file to us; any other Redis sees to its own."""
@@ -220,6 +196,10 @@ class Writer:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_ms / 1000):
                 await self._stop.wait()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 async def serve(settings: Settings) -> None:

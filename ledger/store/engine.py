@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -58,13 +59,18 @@ def make_engine(url: str) -> AsyncEngine:
     url = normal_url(url)
     if url.startswith("sqlite"):
         engine = create_async_engine(
-            url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000}
+            url,
+            json_serializer=_json,
+            json_deserializer=orjson.loads,
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     return create_async_engine(
         url,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
         pool_pre_ping=True,
         connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
     )
@@ -85,6 +91,10 @@ def store_errors() -> Iterator[None]:
         raise StoreUnavailable(f"no connection to the database ({type(error).__name__})") from None
     except sqlite3.DatabaseError as error:
         raise StoreRefused(f"not a database of ours ({error.sqlite_errorname})") from None
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _translated(error: DBAPIError) -> LedgerError:

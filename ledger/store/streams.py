@@ -25,12 +25,26 @@ BURY = Script.load("bury")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One settled record, not yet in SQL. `data` is None if it was deleted after being read."""
+class StreamEntry:
+    """One settled record, not yet in SQL, with what its settlement charged. `data` is None if it
+    was deleted after being read."""
 
     shard: str
     id: bytes
     data: bytes | None
+    credit_micro: int = 0
+    allowance_micro: int = 0
+    uncollected_micro: int = 0
+
+    @property
+    def settlement(self) -> str:
+        """Names this settlement among all of all shards."""
+        return f"{self.shard}/{self.id.decode()}"
+
+    @property
+    def settled_at_ms(self) -> int:
+        """By the clock of Redis."""
+        return int(self.id.partition(b"-")[0])
 
 
 class Streams:
@@ -53,16 +67,16 @@ class Streams:
         """From the beginning of each stream; groups that exist are left alone."""
         await asyncio.gather(*(self._create_group(name) for name in self._names))
 
-    async def read_new(self, count: int, block: bool) -> list[Entry]:
+    async def read_new(self, count: int, block: bool) -> list[StreamEntry]:
         """Entries that no consumer has; at most `count` of a shard. Waits for one if `block`."""
         waiting = ("BLOCK", self._block_ms) if block else ()
         return await self._read(count, waiting, ">")
 
-    async def read_own(self, count: int) -> list[Entry]:
+    async def read_own(self, count: int) -> list[StreamEntry]:
         """Entries that this consumer read before and never retired: after a crash."""
         return await self._read(count, (), "0")
 
-    async def claim_abandoned(self, idle_ms: int, count: int) -> list[Entry]:
+    async def claim_abandoned(self, idle_ms: int, count: int) -> list[StreamEntry]:
         """Entries that another consumer read at least `idle_ms` ago and never retired."""
         replies = await asyncio.gather(
             *(
@@ -78,7 +92,7 @@ class Streams:
             for entry in self._entries(name.encode(), reply[1])
         ]
 
-    async def retire(self, entries: list[Entry]) -> None:
+    async def retire(self, entries: list[StreamEntry]) -> None:
         """These are in SQL."""
         ids: dict[str, list[bytes]] = {}
         for entry in entries:
@@ -91,7 +105,7 @@ class Streams:
             )
         )
 
-    async def bury(self, entry: Entry) -> None:
+    async def bury(self, entry: StreamEntry) -> None:
         """This one will never be in SQL."""
         tag = f"{{s{entry.shard}}}:"
         keys = (f"{tag}stream", f"{tag}dead")
@@ -126,7 +140,9 @@ class Streams:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    async def _read(self, count: int, waiting: tuple[str | int, ...], after: str) -> list[Entry]:
+    async def _read(
+        self, count: int, waiting: tuple[str | int, ...], after: str
+    ) -> list[StreamEntry]:
         ids = (after,) * len(self._names)
         reply = await self._wire.call(
             *("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", count),
@@ -135,17 +151,31 @@ class Streams:
         )
         return [entry for name, entries in reply or () for entry in self._entries(name, entries)]
 
-    def _entries(self, name: bytes, entries: Reply) -> list[Entry]:
+    def _entries(self, name: bytes, entries: Reply) -> list[StreamEntry]:
         shard = self._shard_of[name]
         return [
-            Entry(shard, item[0], _content(item[1]))
+            stream_entry(shard, item[0], item[1])
             for item in entries
             if item is not None  # Redis 6.2 gives nothing at all for a claimed, deleted entry
         ]
 
 
-def _content(pairs: list[bytes] | None) -> bytes | None:
-    """The field `record`; None when the entry is gone or has no such field."""
+def stream_entry(shard: str, entry_id: bytes, pairs: list[bytes] | None) -> StreamEntry:
+    """An entry without the field `record` has empty data; older versions charge nothing."""
     if pairs is None:
-        return None
-    return dict(zip(pairs[::2], pairs[1::2], strict=False)).get(b"record", b"")
+        return StreamEntry(shard, entry_id, None)
+    if len(pairs) == 2 and pairs[0] == b"record":
+        return StreamEntry(shard, entry_id, pairs[1])
+    content = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    return StreamEntry(
+        shard,
+        entry_id,
+        content.get(b"record", b""),
+        _micro(content.get(b"credit")),
+        _micro(content.get(b"allowance")),
+        _micro(content.get(b"uncollected")),
+    )
+
+
+def _micro(digits: bytes | None) -> int:
+    return int(digits) if digits is not None and digits.isdigit() else 0

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, make_url, text
 
 from ledger import migrations
 from ledger.errors import StoreRefused
-from ledger.model import Outcome, UsageRecord, UsageSource
+from ledger.model import AccountMode, Outcome, UsageRecord, UsageSource
 from ledger.schema import metadata
 from ledger.store.engine import make_engine
 from ledger.store.record import Record
@@ -109,6 +109,60 @@ ROWS_0001 = (
     VALUES ('req_0', 'key_1', 'cus_1', 'anthropic', 'messages', 'claude', 'anthropic', 200,
     'completed', 'stop', true, 1, 5, 6, 7, 'upstream', '["seed=dropped"]')""",
 )
+
+
+# And what version 0002 added.
+ROWS_0002 = (
+    *ROWS_0001,
+    """UPDATE usage SET cost_micro = 9, upstream_protocol = 'anthropic'""",
+    """INSERT INTO keys (id, customer_id, name, hint, shard, key_hash, groups, models, endpoints,
+    networks, disabled, version, published_version, created_at_ms, updated_at_ms, strict)
+    VALUES ('key_2', 'cus_1', 'exact', 'sk-…efgh', '7', 'hash_2', '[]', '[]', '[]', '[]', false,
+    1, 1, 2, 2, true)""",
+)
+
+
+async def test_data_of_version_0002_comes_through_whole(sql_url: str) -> None:
+    await migrations.upgrade(sql_url, "0002")
+    await execute(sql_url, *ROWS_0002)
+    record = Record.connect(sql_url)
+    await record.migrate()
+    old = await record.usage("req_0", "key_1")
+    assert old is not None
+    assert (old.cost_micro, old.upstream_protocol, old.losses) == (
+        9,
+        "anthropic",
+        ("seed=dropped",),
+    )
+    assert (old.price_source, old.uncollected_micro, old.attempts_detail) == (None, 0, ())
+    assert (old.charged_credit_micro, old.charged_allowance_micro) == (0, 0)
+    [customer] = await record.customers()
+    assert (customer.name, customer.mode, customer.limits) == ("acme", AccountMode.OPEN, ())
+    assert await record.unpublished_accounts() == []
+    assert [(key.id, key.strict, key.limits) for key in await record.keys()] == [
+        ("key_1", False, ()),
+        ("key_2", True, ()),
+    ]
+    [before] = await record.usage_sums(0, 86_400_000)
+    assert (before.requests, before.cost_micro, before.output_tokens) == (1, 9, 7)
+    assert await record.sum_older_usage() == 1
+    assert await record.usage_sums(0, 86_400_000) == [before]
+    assert await record.balances() == {}
+    assert await record.add_usage([RECORD]) == 1
+    await record.close()
+
+
+async def test_a_process_of_version_0002_may_still_write(sql_url: str) -> None:
+    """What it adds is charged nothing, and summed when a newer one comes by."""
+    await migrations.upgrade(sql_url)
+    await execute(sql_url, *ROWS_0002)
+    record = Record.connect(sql_url)
+    [sums] = await record.usage_sums(0, 86_400_000)
+    assert sums.cost_micro == 9
+    assert await record.sum_older_usage() == 1
+    assert [c.mode for c in await record.customers()] == [AccountMode.OPEN]
+    assert await record.unpublished_accounts() == []
+    await record.close()
 
 
 async def test_data_of_version_0001_comes_through_whole(sql_url: str) -> None:

@@ -8,7 +8,18 @@ import pytest
 
 from ledger.errors import BadUrl, Conflict, NotFound, StoreUnavailable
 from ledger.keys import KeyHandle, hash_of, parse, shard_of
-from ledger.model import KeyFacts, KeyRow, KeySpec, Outcome, Revocation, UsageRecord, UsageSource
+from ledger.model import (
+    Attempt,
+    KeyFacts,
+    KeyRow,
+    KeySpec,
+    Limit,
+    LimitKind,
+    Outcome,
+    Revocation,
+    UsageRecord,
+    UsageSource,
+)
 from ledger.store.engine import normal_url
 from ledger.store.record import Record
 from tests.ledger.conftest import until
@@ -113,6 +124,51 @@ async def test_changes_at_the_same_time_are_all_counted(record: Record) -> None:
     assert (await record.key(key.id)).version == 9
 
 
+async def test_a_key_carries_its_own_limits_and_its_customers(record: Record) -> None:
+    """Whoever changes the customer's changes all its keys, and no other's."""
+    key, _ = await new_key(record, replace(SPEC, limits=((LimitKind.REQUESTS, 60),)))
+    other, _ = await record.create_key(key.customer_id, SPEC, NOW_MS)
+    stranger = await record.create_customer("stranger", NOW_MS)
+    theirs, _ = await record.create_key(stranger.id, SPEC, NOW_MS)
+    own = Limit(f"key:{key.id}", LimitKind.REQUESTS, 60)
+    assert await limits_of(record, key) == (own,)
+    ceilings = ((LimitKind.CONCURRENCY, 4),)
+    await record.set_customer_limits(key.customer_id, ceilings, NOW_MS + 1)
+    shared = Limit(f"customer:{key.customer_id}", LimitKind.CONCURRENCY, 4)
+    assert await limits_of(record, key) == (own, shared)
+    assert await limits_of(record, other) == (shared,)
+    assert await limits_of(record, theirs) == ()
+    assert [k.version for k in await record.keys()] == [
+        1 if k.id == theirs.id else 2 for k in await record.keys()
+    ]
+    assert dict((f.key_id, f.limits) for _, _, f in await record.all_facts()) == {
+        key.id: (own, shared),
+        other.id: (shared,),
+        theirs.id: (),
+    }
+
+
+async def test_limits_and_strictness_of_a_key_change(record: Record) -> None:
+    key, _ = await new_key(record)
+    limits = ((LimitKind.TOKENS, 1000), (LimitKind.SPEND_MONTH, 5))
+    changed = await record.set_key_limits(key.id, limits, NOW_MS + 1)
+    assert changed == replace(key, limits=limits, version=2, updated_at_ms=NOW_MS + 1)
+    assert await record.key(key.id) == changed
+    loose = await record.set_key_strict(key.id, False, NOW_MS + 2)
+    assert (loose.strict, loose.version) == (False, 3)
+    assert (await record.set_key_limits(key.id, (), NOW_MS)).limits == ()
+    with pytest.raises(ValueError):
+        await record.set_key_limits(key.id, ((LimitKind.TOKENS, -1),), NOW_MS)
+    with pytest.raises(NotFound):
+        await record.set_key_limits("key_nothing", (), NOW_MS)
+
+
+async def limits_of(record: Record, key: KeyRow) -> tuple[Limit, ...]:
+    found = await record.facts_by_hash(key.key_hash)
+    assert found is not None
+    return found[1].limits
+
+
 async def test_rotation_makes_the_old_secret_worthless(record: Record) -> None:
     key, old = await new_key(record)
     rotated, secret = await record.rotate(key.id, NOW_MS)
@@ -187,7 +243,18 @@ async def test_usage_is_kept_whole(record: Record) -> None:
     large = record_of(
         "req_large", input_tokens=2**53 - 1, losses=("a", "b"), usage_source=UsageSource.CLAMPED
     )
-    for one in (bare, large, RECORD):
+    charged = record_of(
+        "req_charged",
+        price_source="genai-prices 0.2.3",
+        charged_credit_micro=60,
+        charged_allowance_micro=7,
+        uncollected_micro=3,
+        attempts_detail=(
+            Attempt("anthropic", "main", 529, "overloaded", 12),
+            Attempt("bedrock", None, 200, None, 900, tokens=210, cost_micro=70),
+        ),
+    )
+    for one in (bare, large, charged, RECORD):
         assert await record.add_usage([one]) == 1
         assert await record.usage(one.request_id, "key_1") == one
 
@@ -196,6 +263,10 @@ async def test_usage_of_another_key_is_not_found(record: Record) -> None:
     await record.add_usage([RECORD])
     assert await record.usage("req_1", "key_2") is None
     assert await record.usage("req_2", "key_1") is None
+    assert await record.usage_by_request("req_1") == RECORD
+    assert await record.usage_by_request("req_2") is None
+    assert await record.has_usage("req_1")
+    assert not await record.has_usage("req_2")
 
 
 async def test_usage_is_added_once_whatever_comes_twice(record: Record) -> None:

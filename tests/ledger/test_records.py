@@ -10,18 +10,29 @@ from hypothesis import strategies as st
 
 from ledger.errors import BadRecord
 from ledger.facts import MAX_REMEMBERED, FactsMemory, decode_facts, encode_facts
-from ledger.model import KeyFacts, Outcome, UsageRecord, UsageSource
+from ledger.model import (
+    Attempt,
+    KeyFacts,
+    Limit,
+    LimitKind,
+    Outcome,
+    UsageRecord,
+    UsageSource,
+)
 from ledger.records import (
     MAX_COUNT,
     MAX_RECORD_BYTES,
     MAX_SMALL,
     MAX_TEXT,
     MAX_TIME_MS,
+    charged,
     decode_record,
+    decode_settled,
     encode_record,
     lost,
     public_usage,
     total_output,
+    total_tokens,
 )
 from tests.ledger.samples import FACTS, NOW_MS, RECORD, record_of
 
@@ -29,6 +40,21 @@ texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=
 any_texts = st.text(max_size=2 * MAX_TEXT)  # lone surrogates and NUL included
 counts = st.integers(0, MAX_COUNT)
 any_counts = st.integers(-(2**70), 2**70)
+
+
+def attempts(
+    text: st.SearchStrategy[str], count: st.SearchStrategy[int]
+) -> st.SearchStrategy[Attempt]:
+    return st.builds(
+        Attempt,
+        upstream=st.none() | text,
+        account=st.none() | text,
+        status=st.integers(0, MAX_SMALL) if count is counts else count,
+        reason=st.none() | text,
+        duration_ms=count,
+        tokens=st.none() | count,
+        cost_micro=st.none() | count,
+    )
 
 
 def records(
@@ -43,6 +69,7 @@ def records(
         Outcome: st.sampled_from(Outcome),
         UsageSource: st.sampled_from(UsageSource),
         tuple[str, ...]: st.lists(text, max_size=5).map(tuple),
+        tuple[Attempt, ...]: st.lists(attempts(text, count), max_size=3).map(tuple),
     }
     values = {field.name: by_type[field.type] for field in fields(UsageRecord)}
     if count is counts:
@@ -66,14 +93,16 @@ def test_a_record_comes_out_as_it_went_in(record: UsageRecord) -> None:
 @given(records(any_texts, any_counts))
 def test_anything_can_be_recorded_and_what_is_stored_fits_sql(record: UsageRecord) -> None:
     stored = decode_record(encode_record(record))
-    for field in fields(UsageRecord):
-        value = getattr(stored, field.name)
-        if isinstance(value, str):
-            assert len(value) <= MAX_TEXT
-            assert "\0" not in value
-            value.encode()
-        if isinstance(value, int):
-            assert 0 <= value <= MAX_COUNT
+    parts: list[UsageRecord | Attempt] = [stored, *stored.attempts_detail]
+    for one in parts:
+        for field in fields(one):
+            value = getattr(one, field.name)
+            if isinstance(value, str):
+                assert len(value) <= MAX_TEXT
+                assert "\0" not in value
+                value.encode()
+            if isinstance(value, int):
+                assert 0 <= value <= MAX_COUNT
     public_usage(stored)
 
 
@@ -107,10 +136,11 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
 
 
 def test_fields_that_an_older_version_did_not_write_are_not_reported() -> None:
-    raw = orjson.loads(encode_record(RECORD))
-    for name in ("cost_micro", "web_searches", "usage_source", "losses", "ttft_ms"):
+    raw = orjson.loads(encode_record(charged(replace(RECORD, price_source="x"), 1, 2, 3)))
+    older = ("cost_micro", "web_searches", "usage_source", "losses", "ttft_ms")
+    newer = ("upstream_protocol", "price_source", "attempts_detail", "uncollected_micro")
+    for name in (*older, *newer, "charged_credit_micro", "charged_allowance_micro"):
         del raw[name]
-    del raw["upstream_protocol"]
     expected = replace(
         RECORD,
         cost_micro=None,
@@ -162,10 +192,15 @@ def test_the_public_form_of_a_record() -> None:
         "reasoning_tokens": 60,
         "web_searches": None,
         "cost_micro": 70,
+        "price_source": None,
+        "charged_credit_micro": 0,
+        "charged_allowance_micro": 0,
+        "uncollected_micro": 0,
         "usage_source": "upstream",
         "upstream": "anthropic",
         "upstream_protocol": "openai_chat",
         "attempts": 1,
+        "attempts_detail": [],
         "losses": ["logprobs=dropped", "temperature=clamped"],
         "timing": {
             "started_at": "2025-11-15T09:46:40.000Z",
@@ -177,8 +212,69 @@ def test_the_public_form_of_a_record() -> None:
 
 @given(records())
 def test_the_public_form_never_shows_the_account(record: UsageRecord) -> None:
-    shown = orjson.dumps(public_usage(replace(record, account="THE-ACCOUNT")))
+    tries = tuple(replace(one, account="THE-ACCOUNT") for one in record.attempts_detail)
+    changed = replace(record, account="THE-ACCOUNT", attempts_detail=tries)
+    shown = orjson.dumps(public_usage(changed))
     assert b"THE-ACCOUNT" not in shown
+
+
+def test_the_public_form_of_what_was_charged_and_tried() -> None:
+    tries = (
+        Attempt("anthropic", "main", 529, "overloaded", 310),
+        Attempt("bedrock", "eu", 200, None, 924, tokens=190, cost_micro=70),
+    )
+    shown = public_usage(
+        charged(replace(RECORD, attempts_detail=tries, price_source="genai-prices 0.2.3"), 60, 9, 1)
+    )
+    assert shown["price_source"] == "genai-prices 0.2.3"
+    assert shown["charged_credit_micro"] == 60
+    assert shown["charged_allowance_micro"] == 9
+    assert shown["uncollected_micro"] == 1
+    assert shown["attempts_detail"] == [
+        {
+            "upstream": "anthropic",
+            "status": 529,
+            "reason": "overloaded",
+            "duration_ms": 310,
+            "tokens": None,
+            "cost_micro": None,
+        },
+        {
+            "upstream": "bedrock",
+            "status": 200,
+            "reason": None,
+            "duration_ms": 924,
+            "tokens": 190,
+            "cost_micro": 70,
+        },
+    ]
+
+
+@given(records())
+def test_what_a_settlement_writes_behind_a_record_is_read_with_it(record: UsageRecord) -> None:
+    bare = charged(record, 0, 0, 0)
+    assert decode_settled(encode_record(bare)) == bare
+    settled = encode_record(bare) + b"\n1234 0 %d" % MAX_COUNT
+    assert decode_settled(settled) == charged(record, 1234, 0, MAX_COUNT)
+
+
+@pytest.mark.parametrize("charges", [b"1 2", b"1 2 3 4", b"1 2 x", b"1 2 3\n4"])
+def test_charges_that_no_settlement_wrote_are_refused(charges: bytes) -> None:
+    with pytest.raises(BadRecord):
+        decode_settled(encode_record(RECORD) + b"\n" + charges)
+
+
+def test_what_says_nothing_is_not_written() -> None:
+    """A plain record is kept four times: in the lease, as the mark, in the stream, in memory."""
+    encoded = encode_record(RECORD)
+    for name in (b"charged", b"uncollected", b"attempts_detail"):
+        assert name not in encoded
+        assert name in encode_record(charged(RECORD, 0, 0, 1))
+
+
+def test_token_limits_count_all_tokens() -> None:
+    assert total_tokens(RECORD) == 10 + 20 + 30 + 40 + 50 + 60
+    assert total_tokens(replace(RECORD, input_tokens=None, image_output_tokens=7)) == 207
 
 
 def test_output_that_nobody_reported_is_not_zero() -> None:
@@ -199,6 +295,9 @@ facts_values = st.builds(
     disabled=st.booleans(),
     version=st.integers(0, 2**31),
     strict=st.booleans(),
+    limits=st.lists(
+        st.builds(Limit, texts, st.sampled_from(LimitKind), st.integers(0, 2**53)), max_size=3
+    ).map(tuple),
 )
 
 
@@ -207,9 +306,9 @@ def test_facts_come_out_as_they_went_in(facts: KeyFacts) -> None:
     assert decode_facts(encode_facts(facts)) == facts
 
 
-def test_facts_that_an_older_version_wrote_are_of_a_key_that_is_not_strict() -> None:
+def test_facts_that_an_older_version_wrote_are_of_a_key_without_limits_that_is_not_strict() -> None:
     raw = orjson.loads(encode_facts(replace(FACTS, strict=True)))
-    del raw["strict"]
+    del raw["strict"], raw["limits"]
     assert decode_facts(orjson.dumps(raw)) == FACTS
 
 

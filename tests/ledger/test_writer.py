@@ -7,14 +7,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 import structlog
+from sqlalchemy import select, update
 
-from ledger.errors import BadRecord, StoreRefused, StoreUnavailable
+from ledger.entries import Balance, EntrySpec
+from ledger.errors import BadRecord, StoreUnavailable
 from ledger.keys import KeyHandle
 from ledger.ledger import Ledger
-from ledger.model import KeySpec, Outcome, UsageRecord
+from ledger.model import AccountMode, KeySpec, Outcome, UsageRecord
+from ledger.plans import PlanPeriod, PlanSpec
+from ledger.records import encode_record
+from ledger.schema import usage, usage_days
 from ledger.store.hot import HotStore
-from ledger.store.record import Record
 from ledger.store.streams import Streams
+from ledger.store.usage_rows import Arrival
 from ledger.writer import Settings, Writer
 from tests.ledger.conftest import until
 from tests.ledger.samples import (
@@ -33,7 +38,7 @@ STREAM = f"{{s{SHARD}}}:stream"
 
 @pytest.fixture
 async def ledger(redis_url: str, sql_url: str) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(redis_url, sql_url)
+    opened = await Ledger.open(redis_url, sql_url, migrate=True)
     yield opened
     await opened.close()
 
@@ -69,7 +74,7 @@ async def written(ledger: Ledger, count: int) -> list[UsageRecord]:
     """Waits for so many records; gives them all, in the order of their names."""
 
     async def enough() -> bool:
-        return await count_in(ledger.record) >= count
+        return await ledger.record.usage_count() >= count
 
     await until(enough)
     found = await ledger.record.usage_of_key("key_1", 0, NOW_MS * 2, 1000)
@@ -79,13 +84,6 @@ async def written(ledger: Ledger, count: int) -> list[UsageRecord]:
 def name_of(record: UsageRecord) -> tuple[str, int]:
     name, number = record.request_id.rsplit("_", 1)
     return name, int(number)
-
-
-async def count_in(record: Record) -> int:
-    try:
-        return await record.usage_count()
-    except StoreRefused:  # not migrated yet
-        return 0
 
 
 async def dead(ledger: Ledger) -> list[bytes]:
@@ -108,7 +106,6 @@ async def test_what_is_settled_is_in_sql_and_the_streams_are_empty(
 async def test_the_order_to_stop_finds_everything_written(
     ledger: Ledger, redis_url: str, streams: Streams
 ) -> None:
-    await ledger.record.migrate()
     async with writing(ledger, redis_url):
         await settle_some(ledger.hot, 700)
     assert await ledger.record.usage_count() == 700
@@ -133,14 +130,14 @@ async def test_an_unreadable_entry_is_put_aside_and_logged_without_content(
 async def test_one_record_that_sql_refuses_does_not_hold_up_the_others(
     ledger: Ledger, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_usage = ledger.record.add_usage
+    add_arrivals = ledger.record.add_arrivals
 
-    async def picky(records: Sequence[UsageRecord]) -> int:
-        if any(record.request_id == "req_3" for record in records):
+    async def picky(arrivals: Sequence[Arrival]) -> object:
+        if any(one.record.request_id == "req_3" for one in arrivals):
             raise BadRecord
-        return await add_usage(records)
+        return await add_arrivals(arrivals)
 
-    monkeypatch.setattr(ledger.record, "add_usage", picky)
+    monkeypatch.setattr(ledger.record, "add_arrivals", picky)
     records = await settle_some(ledger.hot, 6)
     async with writing(ledger, redis_url):
         assert await written(ledger, 5) == records[:3] + records[4:]
@@ -154,7 +151,6 @@ async def test_what_a_crashed_writer_had_read_is_written_by_its_successor(
     records = await settle_some(ledger.hot, 10)
     await streams.create_groups()
     assert len(await streams.read_new(100, block=False)) == 10
-    await ledger.record.migrate()
     await ledger.record.add_usage(records[:5])
     async with writing(ledger, redis_url):
         assert await written(ledger, 10) == records
@@ -190,15 +186,15 @@ async def test_an_entry_that_was_deleted_after_being_read_holds_nothing_up(
 async def test_sql_that_is_away_is_waited_for(
     ledger: Ledger, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_usage = ledger.record.add_usage
+    add_arrivals = ledger.record.add_arrivals
     faults = iter(range(3))
 
-    async def flaky(records: Sequence[UsageRecord]) -> int:
-        if records and next(faults, None) is not None:
+    async def flaky(arrivals: Sequence[Arrival]) -> object:
+        if arrivals and next(faults, None) is not None:
             raise StoreUnavailable
-        return await add_usage(records)
+        return await add_arrivals(arrivals)
 
-    monkeypatch.setattr(ledger.record, "add_usage", flaky)
+    monkeypatch.setattr(ledger.record, "add_arrivals", flaky)
     records = await settle_some(ledger.hot, 5)
     async with writing(ledger, redis_url):
         assert await written(ledger, 5) == records
@@ -211,7 +207,7 @@ async def test_leases_lapse_although_sql_is_away(
     async def away(*_: object) -> int:
         raise StoreUnavailable
 
-    for name in ("add_usage", "unpublished", "all_facts"):
+    for name in ("add_arrivals", "unpublished", "all_facts", "due_plans", "sum_older_usage"):
         monkeypatch.setattr(ledger.record, name, away)
     await ledger.hot.put_key(SHARD, KEY_HASH, FACTS)
     await ledger.hot.admit(attempt_of("req_1"))
@@ -238,7 +234,6 @@ async def test_a_lapsed_lease_becomes_a_lost_record(ledger: Ledger, redis_url: s
 async def test_a_redis_that_lost_everything_gets_groups_and_keys_again(
     ledger: Ledger, redis_url: str
 ) -> None:
-    await ledger.record.migrate()
     customer = await ledger.create_customer("acme", NOW_MS)
     async with writing(ledger, redis_url):
         await settle_some(ledger.hot, 3, "before")
@@ -259,7 +254,6 @@ async def test_a_redis_that_lost_everything_gets_groups_and_keys_again(
 async def test_changes_that_redis_was_not_told_are_published(
     ledger: Ledger, redis_url: str
 ) -> None:
-    await ledger.record.migrate()
     customer = await ledger.create_customer("acme", NOW_MS)
     key, _ = await ledger.create_key(customer.id, KeySpec("ci"), NOW_MS)
     async with writing(ledger, redis_url):
@@ -272,10 +266,66 @@ async def test_changes_that_redis_was_not_told_are_published(
         await until(disabled)
 
 
+async def test_money_that_redis_was_not_told_of_is_published(
+    ledger: Ledger, redis_url: str
+) -> None:
+    customer = await ledger.create_customer("acme", NOW_MS, AccountMode.PREPAID)
+    await ledger.record.add_entry(customer.id, EntrySpec(9), NOW_MS)
+    async with writing(ledger, redis_url):
+
+        async def told() -> bool:
+            return not await ledger.record.unpublished_entries()
+
+        await until(told)
+    assert (await ledger.account(customer.id)).credit_micro == 9
+
+
+async def test_plans_turn_by_themselves(ledger: Ledger, redis_url: str) -> None:
+    now_ms = int(time.time() * 1000)
+    customer = await ledger.create_customer("acme", now_ms, AccountMode.PREPAID)
+    plan = PlanSpec("p", 50, PlanPeriod.DAY, until_ms=now_ms + 60_000)
+    await ledger.record.assign_plan(customer.id, plan, now_ms)
+    async with writing(ledger, redis_url):
+
+        async def turned() -> bool:
+            return not await ledger.record.due_plans(now_ms)
+
+        await until(turned)
+    assert (await ledger.account(customer.id)).available_micro(now_ms) == 50
+    assert await ledger.record.balance(customer.id) == Balance(0, 50)
+
+
+async def test_charges_of_the_stream_are_entries(ledger: Ledger, redis_url: str) -> None:
+    record = encode_record(record_of("req_1"))
+    charges = ("credit", 60, "allowance", 7, "uncollected", 3)
+    await ledger.hot.wire.call("XADD", STREAM, "*", "record", record, *charges)
+    async with writing(ledger, redis_url):
+        [written_record] = await written(ledger, 1)
+    assert written_record == record_of(
+        "req_1", charged_credit_micro=60, charged_allowance_micro=7, uncollected_micro=3
+    )
+    assert await ledger.record.balance("cus_1") == Balance(-60, -7)
+
+
+async def test_rows_of_an_older_version_are_summed(ledger: Ledger, redis_url: str) -> None:
+    await ledger.record.add_usage([record_of("req_1")])
+    async with ledger.record.writing() as connection:
+        await connection.execute(update(usage).values(summed=False))
+        await connection.execute(usage_days.delete())
+    async with writing(ledger, redis_url):
+
+        async def summed() -> bool:
+            async with ledger.record.reading() as connection:
+                return (await connection.execute(select(usage_days))).first() is not None
+
+        await until(summed)
+    [sums] = await ledger.record.usage_sums(0, 2**60)
+    assert sums.requests == 1
+
+
 async def test_two_writers_at_once_write_everything_once(
     ledger: Ledger, redis_url: str, streams: Streams
 ) -> None:
-    await ledger.record.migrate()
     stop = asyncio.Event()
     writers = [
         Writer(Settings(redis_url, "", name, 20, 20, claim_idle_ms=1), ledger, stop)
