@@ -5,8 +5,10 @@ changes.
 """
 
 from catalog.access import DEFAULT_GROUP, Access
+from catalog.billing import Billing
 from catalog.capabilities import ModelCapabilities
 from catalog.catalog import Catalog, Domain, Limits
+from catalog.fields import RateLimits
 from catalog.loading import json_schema, load, parse
 from catalog.models import Group, Model, Target
 from catalog.prices import Price
@@ -21,6 +23,7 @@ __all__ = [
     "SURFACES",
     "Access",
     "Account",
+    "Billing",
     "Catalog",
     "CatalogError",
     "CatalogFile",
@@ -31,6 +34,7 @@ __all__ = [
     "ModelCapabilities",
     "Price",
     "Provider",
+    "RateLimits",
     "Route",
     "Surface",
     "Target",

@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
 from catalog.access import Access, Gate, GroupNames
+from catalog.billing import Billing
 from catalog.fields import Name, Part, is_host_name
 from catalog.memo import Memo
 from catalog.models import Group, Model, Target
 from catalog.names import Names
-from catalog.prices import ListPrices, Price
+from catalog.price_lists import ListPrices
+from catalog.prices import Price
 from catalog.providers import Account, Provider
 from catalog.routes import MAX_REMEMBERED, Route, RouteTable
 from catalog.surfaces import CHAT_SURFACES, SURFACES, Surface
@@ -120,6 +122,10 @@ class Catalog(Part):
     )
     credit_refusal_status: Literal[402, 429] = Field(
         default=402, description="Status of a refusal for lack of credit."
+    )
+    billing: Billing = Field(
+        default_factory=Billing,
+        description="Prepaid or open customers, models without price, holds.",
     )
     limits: Limits = Field(default_factory=Limits, description="Bounds of one request.")
     providers: dict[Name, Provider] = Field(

@@ -11,7 +11,7 @@ from catalog.address import Address, split_url
 from catalog.catalog import Catalog
 from catalog.models import Model, Target
 from catalog.presets import presets
-from catalog.prices import ListPrices
+from catalog.price_lists import ListPrices
 from catalog.problems import Place, Problems
 from catalog.providers import Account, Provider
 from catalog.surfaces import SURFACES_OF_KIND
@@ -30,6 +30,7 @@ def check(
     for index, model in enumerate(catalog.models):
         for number, target in enumerate(model.targets):
             _target(catalog, model, target, ("models", index, "targets", number), problems)
+        _price(catalog, model, ("models", index, "price"), list_prices, problems)
     _groups(catalog, problems)
 
 
@@ -133,6 +134,29 @@ def _surfaces(
     if offered and not offered & fitting:
         kinds = ", ".join(model.kinds)
         problems.add(place, f"{provider.name!r} serves no surface for this kind of model ({kinds})")
+
+
+def _price(
+    catalog: Catalog, model: Model, place: Place, list_prices: ListPrices, problems: Problems
+) -> None:
+    """A price over a list needs a list, unless it could stand alone. Patterns are not judged: what
+    fits them is not known."""
+    own = model.price
+    if own is None or not own.over_list or model.is_pattern:
+        return
+    if own.usd_per_million_tokens.input is not None:
+        return
+    for target in model.targets:
+        provider = catalog.providers.get(target.provider)
+        if provider is None or provider.prices == "none":
+            listed = None
+        else:
+            name = provider.prices or list_prices.recognise(provider.base_url) or ""
+            listed = list_prices.quote(name, target.known_as(model.name))
+        if provider is not None and listed is None:
+            message = f"no list price of {target.known_as(model.name)!r} at {provider.name!r}"
+            problems.add((*place, "over_list"), f"{message}: write at least its input price")
+            return
 
 
 def _groups(catalog: Catalog, problems: Problems) -> None:

@@ -5,6 +5,7 @@ decimals and dates are read from text, because that is how they are written.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -41,6 +42,9 @@ Micro = Annotated[
 """A price in US dollars with at most six decimals, so that it is a whole number of
 micro-dollars."""
 
+Spend = Annotated[Decimal, Field(strict=False, gt=0, le=1_000_000_000, decimal_places=6)]
+"""A ceiling of spending in US dollars: a whole number of micro-dollars."""
+
 Multiplier = Annotated[Decimal, Field(strict=False, ge=0, le=1000, decimal_places=6)]
 
 Day = Annotated[date, Field(strict=False)]
@@ -69,15 +73,63 @@ PATTERN_WORDS = {
     r"^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$": "a header name in lower case",
     r"^[A-Za-z0-9_-]{1,32}$": "1 to 32 letters, digits, - and _",
     r"^[a-z0-9_-]{1,32}$": "1 to 32 lower-case letters, digits, - and _",
+    r"^[A-Z]{3}$": "three capital letters",
     r"^(/[A-Za-z0-9._~%:@+-]+)*$": "empty, or a path like /v1 without a slash at its end",
 }
 
 
-class RateLimits(Part):
-    """Ceilings per minute and at once; absent means none."""
+_MOST = 1_000_000_000  # what the hot store counts exactly, with room to spare
 
-    rpm: int | None = Field(default=None, ge=1, description="Requests per minute.")
+
+class RateLimits(Part):
+    """Ceilings per minute, at once, and of money per period; absent means none."""
+
+    rpm: int | None = Field(default=None, ge=1, le=_MOST, description="Requests per minute.")
     tpm: int | None = Field(
-        default=None, ge=1, description="Tokens per minute, input and output together."
+        default=None, ge=1, le=_MOST, description="Tokens per minute, input and output together."
     )
-    concurrency: int | None = Field(default=None, ge=1, description="Requests in flight at once.")
+    concurrency: int | None = Field(
+        default=None, ge=1, le=_MOST, description="Requests in flight at once."
+    )
+    spend_per_day: Spend | None = Field(
+        default=None, description="US dollars per calendar day (UTC)."
+    )
+    spend_per_week: Spend | None = Field(
+        default=None, description="US dollars per calendar week (UTC, from Monday)."
+    )
+    spend_per_month: Spend | None = Field(
+        default=None, description="US dollars per calendar month (UTC)."
+    )
+
+    def ceilings(self) -> tuple[tuple[str, int], ...]:
+        """Those that are set, as (kind, most): the ledger's names of kinds; money in micro-USD."""
+        found = (
+            ("requests", self.rpm),
+            ("tokens", self.tpm),
+            ("concurrency", self.concurrency),
+            ("spend_day", _micro(self.spend_per_day)),
+            ("spend_week", _micro(self.spend_per_week)),
+            ("spend_month", _micro(self.spend_per_month)),
+        )
+        return tuple((kind, most) for kind, most in found if most is not None)
+
+    @classmethod
+    def of(cls, ceilings: Iterable[tuple[str, int]]) -> "RateLimits":
+        """The inverse of `ceilings`."""
+        found = dict(ceilings)
+        return cls(
+            rpm=found.get("requests"),
+            tpm=found.get("tokens"),
+            concurrency=found.get("concurrency"),
+            spend_per_day=_usd(found.get("spend_day")),
+            spend_per_week=_usd(found.get("spend_week")),
+            spend_per_month=_usd(found.get("spend_month")),
+        )
+
+
+def _micro(usd: Decimal | None) -> int | None:
+    return None if usd is None else int(usd * 1_000_000)
+
+
+def _usd(micro: int | None) -> Decimal | None:
+    return None if micro is None else Decimal(micro) / 1_000_000

@@ -22,7 +22,7 @@ from catalog.environment import resolve
 from catalog.fields import PATTERN_WORDS
 from catalog.models import Group
 from catalog.presets import with_preset
-from catalog.prices import ListPrices
+from catalog.price_lists import ListPrices
 from catalog.problems import CatalogError, Place, Problems, nearest_hint
 from catalog.providers import Account
 from catalog.reading import read

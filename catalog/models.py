@@ -8,7 +8,7 @@ pattern.
 from decimal import Decimal
 from fractions import Fraction
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from catalog.capabilities import ModelCapabilities
@@ -72,7 +72,9 @@ class Target(Part):
 class PerMillion(Part):
     """US dollars per million tokens. Whatever is absent falls back as each line says."""
 
-    input: Micro = Field(description="Fresh input.")
+    input: Micro | None = Field(
+        default=None, description="Fresh input. Required, unless the price goes over the list's."
+    )
     output: Micro | None = Field(
         default=None, description="Output. Default 0 (embeddings have none)."
     )
@@ -87,24 +89,69 @@ class PerMillion(Part):
         description="Input written to a one-hour cache. Default: cache_write_5m, else input.",
     )
     reasoning: Micro | None = Field(default=None, description="Reasoning. Default: output.")
+    image_input: Micro | None = Field(
+        default=None, description="Images in the input. Default: input."
+    )
     image_output: Micro | None = Field(
         default=None, description="Generated images. Default: output."
+    )
+    audio_input: Micro | None = Field(
+        default=None, description="Audio in the input. Default: input."
+    )
+    audio_output: Micro | None = Field(
+        default=None, description="Generated audio. Default: output."
     )
 
 
 class PerThousand(Part):
-    """US dollars per thousand calls."""
+    """US dollars per thousand calls; absent: free."""
 
-    web_searches: Micro = Field(description="Web searches that the provider ran.")
+    web_searches: Micro | None = Field(
+        default=None, description="Web searches that the provider ran."
+    )
+    file_searches: Micro | None = Field(
+        default=None, description="Searches in stored files that the provider ran."
+    )
+    requests: Micro | None = Field(
+        default=None, description="Requests that were answered, beside their tokens."
+    )
+
+
+class LongContext(Part):
+    """What a request costs whose input, cached or not, is more than so many tokens: all of its
+    tokens, those below the threshold too."""
+
+    above_input_tokens: int = Field(ge=1, le=1_000_000_000, description="The threshold.")
+    usd_per_million_tokens: PerMillion = Field(
+        description="Prices above it; what is absent stays as it is below."
+    )
 
 
 class DeclaredPrice(Part):
-    """The operator's own price of a model. It replaces the list price whole."""
+    """The operator's own price of a model, instead of the list price or over it."""
 
-    usd_per_million_tokens: PerMillion = Field(description="Token prices.")
+    over_list: bool = Field(
+        default=False,
+        description="Whether what is absent here is the list price's; otherwise it falls back.",
+    )
+    usd_per_million_tokens: PerMillion = Field(
+        default_factory=PerMillion, description="Token prices."
+    )
     usd_per_thousand: PerThousand | None = Field(
         default=None, description="Prices of single calls."
     )
+    long_context: tuple[LongContext, ...] = Field(
+        default=(), description="Prices of long requests; with over_list, instead of the list's."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DeclaredPrice":
+        if not self.over_list and self.usd_per_million_tokens.input is None:
+            raise ValueError("usd_per_million_tokens.input is required, unless over_list is true")
+        starts = [tier.above_input_tokens for tier in self.long_context]
+        if len(set(starts)) < len(starts):
+            raise ValueError("long_context names the same threshold twice")
+        return self
 
 
 class Model(Part):
@@ -136,7 +183,7 @@ class Model(Part):
         "it. Decides what a converted request may say.",
     )
     price: DeclaredPrice | None = Field(
-        default=None, description="Price instead of the provider's list price."
+        default=None, description="Price instead of the provider's list price, or over it."
     )
 
     @property

@@ -15,8 +15,10 @@ from catalog.address import Address, split_url
 from catalog.capabilities import UNKNOWN, ModelCapabilities, known
 from catalog.memo import Memo
 from catalog.models import Model, Target
-from catalog.prices import ListPrices, Price, declared_price
+from catalog.price_lists import ListPrices
+from catalog.prices import Price
 from catalog.providers import Account, Provider
+from catalog.quotes import declared_price
 from catalog.surfaces import CONVERSION_ORDER, SURFACES, SURFACES_OF_KIND, Surface, best_surface
 
 MAX_REMEMBERED = 4096  # answers of one cache: (name, surface) pairs; clients choose the names
@@ -81,7 +83,7 @@ class RouteTable:
         self._priced_as = {name: self._price_list(provider) for name, provider in providers.items()}
         self._routes: Memo[tuple[str, Surface], tuple[Route, ...]] = Memo(MAX_REMEMBERED)
         self._convertible: Memo[tuple[str, Surface], tuple[Route, ...]] = Memo(MAX_REMEMBERED)
-        self._prices: Memo[tuple[str, str], Price | None] = Memo(MAX_REMEMBERED)
+        self._prices: Memo[tuple[str, ...], Price | None] = Memo(MAX_REMEMBERED)
 
     def accounts_for(self, target: Target) -> list[Account]:
         """The accounts that serve a target, as declared, drained ones (weight 0) included."""
@@ -131,13 +133,17 @@ class RouteTable:
         )
 
     def price(self, model: Model, target: Target, asked: str) -> Price | None:
-        """The model's own price, else the list price of the target."""
-        if model.price is not None:
-            return self._prices(("", model.name), lambda: _own_price(model))
-        list_name = self._priced_as.get(target.provider)
-        if list_name is None:
-            return None
+        """The model's own price, else the list price of the target, or the one over the other."""
+        own = model.price
+        if own is not None and not own.over_list:
+            return self._prices((model.name,), lambda: declared_price(own))
+        list_name = self._priced_as.get(target.provider) or ""
         upstream = target.known_as(own_name(model, asked))
+        if own is not None:
+            place = (model.name, list_name, upstream)
+            return self._prices(
+                place, lambda: declared_price(own, self._list_prices.quote(list_name, upstream))
+            )
         return self._prices(
             (list_name, upstream), lambda: self._list_prices.price(list_name, upstream)
         )
@@ -249,10 +255,6 @@ def own_name(model: Model, asked: str) -> str:
     """The name that stands for `*` in a target: never an alias, which upstreams have not heard
     of."""
     return asked if model.is_pattern else model.name
-
-
-def _own_price(model: Model) -> Price | None:
-    return declared_price(model.price) if model.price else None
 
 
 def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:

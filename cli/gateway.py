@@ -47,7 +47,7 @@ class Gateway:
         self._workers = Workers(
             settings.workers,
             settings.places,
-            ("--catalog", str(settings.places.accepted_catalog)),
+            settings.places.worker_arguments,
             {**environment, **stack.store_environment(settings)},
             secrets.token_hex(4),
             journal,

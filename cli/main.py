@@ -13,12 +13,13 @@ import structlog
 import typer
 
 from cli.binaries import envoy_binary
-from cli.commands import catalog, envoy, keys, ledger
+from cli.commands import catalog, credits, customers, envoy, keys, ledger
 from cli.commands.demo import demo
 from cli.commands.demo_key import demo_key
 from cli.commands.doctor import doctor
 from cli.commands.parts import publish, run_envoy, workers
 from cli.commands.up import up
+from cli.commands.usage import usage
 from cli.output import Json, OperatorError, answers, console, print_json
 
 app = typer.Typer(
@@ -33,9 +34,12 @@ app.command()(demo)
 app.command()(doctor)
 app.command()(publish)
 app.command()(workers)
+app.command()(usage)
 keys.app.command("demo")(demo_key)
 envoy.app.command("run")(run_envoy)
 app.add_typer(keys.app, name="keys")
+app.add_typer(customers.app, name="customers")
+app.add_typer(credits.app, name="credits")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(ledger.app, name="ledger")

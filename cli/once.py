@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from cli.commands.catalog import usd
+from cli.commands.amounts import usd
 from cli.demo import CLAUDE, GEMINI, GPT
 from cli.output import OperatorError
 

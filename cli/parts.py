@@ -84,7 +84,7 @@ async def run_workers(settings: Settings, journal: Journal) -> None:
     """All slots of this machine, until a signal. Raises OperatorError and StartFailed."""
     places = settings.places
     lost = LostWorkers(settings.redis, journal)
-    flags = ("--catalog", str(places.accepted_catalog))
+    flags = places.worker_arguments
     stores = stack.store_environment(settings)
     boot = secrets.token_hex(4)
     workers = Workers(settings.workers, places, flags, stores, boot, journal, lost.add)

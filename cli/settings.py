@@ -133,6 +133,16 @@ class Places:
         return self.data / "redis"
 
     @property
+    def worker_arguments(self) -> tuple[str, ...]:
+        """What every worker of this directory is started with."""
+        return ("--catalog", str(self.accepted_catalog), "--spool", str(self.spool))
+
+    @property
+    def spool(self) -> Path:
+        """Where settlements wait for a Redis that is away."""
+        return self.data / "spool"
+
+    @property
     def envoy(self) -> Path:
         """The files that Envoy reads and watches."""
         return self.data / "envoy"

@@ -1,8 +1,9 @@
 """python -m portal --catalog FILE --redis URL --sql URL [--uds PATH | --host HOST --port N]
 
 Every option may come from the environment instead, where a URL with a password is not shown to
-everybody who lists processes: CLAVIS_CATALOG, CLAVIS_REDIS_URL, CLAVIS_SQL_URL and
-CLAVIS_TRUSTED_PROXIES.
+everybody who lists processes: CLAVIS_CATALOG, CLAVIS_REDIS_URL, CLAVIS_SQL_URL,
+CLAVIS_TRUSTED_PROXIES and CLAVIS_ADMIN_TOKENS. A token itself comes from the environment alone:
+CLAVIS_ADMIN_TOKEN.
 """
 
 import argparse
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             redis_url=options.redis,
             sql_url=options.sql,
             trusted_proxies=(*LOOPBACK, *options.trusted_proxies),
+            admin_token=os.environ.get("CLAVIS_ADMIN_TOKEN") or None,
+            admin_tokens=options.admin_tokens,
         )
     )
     if options.uds is not None:
@@ -51,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("CLAVIS_TRUSTED_PROXIES", ""),
         metavar="CIDR,…",
         help="networks of Envoys whose x-forwarded-for counts, beside this machine",
+    )
+    parser.add_argument(
+        "--admin-tokens",
+        type=Path,
+        default=os.environ.get("CLAVIS_ADMIN_TOKENS") or None,
+        metavar="FILE",
+        help="hashes of tokens that open the management API (CLAVIS_ADMIN_TOKENS)",
     )
     return parser
 

@@ -1,6 +1,6 @@
 """The application, put together. `create_app(settings)` is the whole public interface.
 
-envelope ─▶ failures ─▶ routes: health, models, usage, pages
+envelope ─▶ guard ─▶ failures ─▶ routes: health, models, usage, credits, management, pages
 """
 
 from collections.abc import AsyncIterator
@@ -11,8 +11,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from portal import convert, failures, health
+from portal.credits import doors as credits
 from portal.description import describe
 from portal.envelope import Envelope
+from portal.manage import doors as manage
+from portal.manage.guard import Guard
 from portal.models import doors as models
 from portal.pages import doors as pages
 from portal.services import Services
@@ -22,6 +25,13 @@ from portal.usage import doors as usage
 _TAGS = [
     {"name": "Models", "description": "The models that a key may use, as each vendor lists them."},
     {"name": "Usage", "description": "What a key has used, by request and by period."},
+    {"name": "Credits", "description": "What the customer behind a key has. Amounts in micro-USD."},
+    {
+        "name": "Management",
+        "description": "Customers, keys, credit and usage of everybody, for whoever has an admin "
+        "token: `Authorization: Bearer`. Without one configured there are no such paths. Errors "
+        "have one shape.",
+    },
     {"name": "Conversion", "description": "From one protocol to another. Losses are always named."},
     {"name": "Health", "description": "For supervisors and load balancers. No key needed."},
     {"name": "Pages", "description": "For people. No key needed."},
@@ -38,7 +48,7 @@ class Portal(FastAPI):
     """FastAPI with the envelope around everything, the answer to a defect included."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Envelope(super().build_middleware_stack())
+        return Envelope(Guard(super().build_middleware_stack()))
 
     def openapi(self) -> dict[str, object]:
         return describe(self, convert.router)
@@ -66,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     failures.install(app)
-    for router in (health.router, models.router(), usage.router(), pages.router):
+    doors = (models.router(), usage.router(), credits.router())
+    for router in (health.router, *doors, *manage.ROUTERS, pages.router):
         app.include_router(router)
     return app

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from portal.dialects import Dialect
-from portal.refusals import ERROR_BODIES
+from portal.refusals import ERROR_BODIES, VENDORS
 
 Json = dict[str, Any]
 
@@ -22,6 +22,8 @@ _ERRORS = {
     403: "The key may not be used from this network address.",
     404: "Unknown, or not this key's.",
     405: "The path does not take this method.",
+    409: "It does not fit what there is: a name that is taken, a code that was used.",
+    413: "The body is too large.",
     503: "The gateway lacks a part it needs; try again.",
 }
 _HEADERS: Json = {
@@ -32,10 +34,9 @@ _FRAMEWORKS = ("HTTPValidationError", "ValidationError")
 
 
 def errors_of(dialect: Dialect | None, *statuses: int) -> dict[int | str, Json]:
-    """Error answers of a route, in its dialect or, for None, in any."""
-    model: object = (
-        ERROR_BODIES[dialect] if dialect else Union[tuple(ERROR_BODIES.values())]  # noqa: UP007
-    )
+    """Error answers of a route, in its dialect or, for None, in any vendor's."""
+    any_vendor = tuple(ERROR_BODIES[vendor] for vendor in VENDORS)
+    model: object = ERROR_BODIES[dialect] if dialect else Union[any_vendor]  # noqa: UP007
     return {status: {"model": model, "description": _ERRORS[status]} for status in statuses}
 
 

@@ -2,6 +2,7 @@
 
     /api /claude /anthropic     Anthropic's           /v1beta, {model}:generateContent   Google's
     /openai                     OpenAI's              /gemini                            Google's
+    /manage                     our own
 
 A path that belongs to everybody (/v1/models, /v1/usage, whatever is unknown) is answered as the
 headers suggest: `anthropic-version` is only sent by Anthropic's clients; a Google key header counts
@@ -13,13 +14,15 @@ from enum import StrEnum
 
 
 class Dialect(StrEnum):
-    """The three shapes that lists and errors come in."""
+    """The shapes that lists and errors come in: three vendors', and our own for management."""
 
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
     GEMINI = "gemini"
+    MANAGEMENT = "management"
 
 
+MANAGEMENT = "manage"  # the first segment of its paths
 PREFIXES: Mapping[str, Dialect] = {
     "openai": Dialect.OPENAI,
     "api": Dialect.ANTHROPIC,
@@ -49,6 +52,8 @@ def dialect_of(path: str, headers: Mapping[str, str], parameters: Iterable[str])
 def _by_path(segments: list[str]) -> Dialect | None:
     if not segments:
         return None
+    if segments[0] == MANAGEMENT:
+        return Dialect.MANAGEMENT
     if segments[0] in PREFIXES:
         return PREFIXES[segments[0]]
     if segments[0] in ("v1beta", "v1alpha") or action_of(segments[-1]):

@@ -92,5 +92,6 @@ def _tell(scope: Scope, status: int | None, seconds: float) -> None:
         route=route,
         status=status,
         key_id=scope["state"].get("key_id"),
+        admin=scope["state"].get("admin"),
         duration_ms=round(seconds * 1000, 1),
     )

@@ -3,6 +3,7 @@
 Refusal                  as it says
 RequestValidationError   400 that names the parameter, not its value
 HTTPException            404 with help, 405 with `allow`, whatever else the framework refuses
+NotFound, Conflict       404, 409: the ledger has no such thing, or has it already
 LedgerError              503: a store is away (or refuses, which an operator reads in the log)
 anything else            500 with the request id; where it happened goes to the log, no message,
                          because messages of drivers may carry values
@@ -17,12 +18,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ledger.errors import LedgerError
+from ledger.errors import Conflict, LedgerError, NotFound
 from portal.help import no_such_path, wrong_method
 from portal.refusals import Kind, Refusal, error_body, kind_of_status
 from portal.requests import dialect_of_request, request_id_of
 
 RETRY_AFTER = {"retry-after": "1"}  # seconds; embedded stores restart faster
+
+_PLACES = ("query", "path", "header", "body")
 
 log = structlog.get_logger("portal")
 
@@ -32,6 +35,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(LedgerError, _store)
     app.add_exception_handler(Exception, _defect)
 
@@ -61,7 +66,7 @@ def invalid(found: Mapping[str, object]) -> Refusal:
     """The refusal for one finding of pydantic. Never repeats the input."""
     location = found.get("loc")
     names = [str(step) for step in location] if isinstance(location, tuple) else []
-    param = next((name for name in names if name not in ("query", "path", "header")), None)
+    param = next((name for name in names if name not in _PLACES and not name.isdigit()), None)
     message = str(found.get("msg", "not understood")).removeprefix("Value error, ")
     return Refusal(Kind.INVALID_REQUEST, f"{param}: {message}" if param else message, param=param)
 
@@ -86,6 +91,14 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _with_head(allowed: str) -> str:
     return allowed if "HEAD" in allowed else allowed.replace("GET", "GET, HEAD")
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return answer(request, Refusal(Kind.NOT_FOUND, "There is no such customer, key or plan."))
+
+
+async def _conflict(request: Request, error: Exception) -> Response:
+    return answer(request, Refusal(Kind.CONFLICT, "Something with this name exists already."))
 
 
 async def _store(request: Request, error: Exception) -> Response:

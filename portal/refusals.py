@@ -25,6 +25,8 @@ class Kind(StrEnum):
     PERMISSION = "permission"
     NOT_FOUND = "not_found"
     METHOD = "method"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
     INTERNAL = "internal"
     UNAVAILABLE = "unavailable"
 
@@ -55,6 +57,12 @@ WORDS: Mapping[Kind, Words] = {
     ),
     Kind.METHOD: Words(
         405, "invalid_request_error", "invalid_request_error", "method_not_allowed", "UNIMPLEMENTED"
+    ),
+    Kind.CONFLICT: Words(
+        409, "invalid_request_error", "invalid_request_error", "conflict", "ALREADY_EXISTS"
+    ),
+    Kind.TOO_LARGE: Words(
+        413, "request_too_large", "invalid_request_error", "request_too_large", "INVALID_ARGUMENT"
     ),
     Kind.INTERNAL: Words(500, "api_error", "server_error", "server_error", "INTERNAL"),
     Kind.UNAVAILABLE: Words(
@@ -178,12 +186,44 @@ class GeminiError(BaseModel):
     error: GeminiErrorBody
 
 
-ErrorBody = AnthropicError | OpenAIError | GeminiError
+class ManagementErrorBody(BaseModel):
+    """The management API's inner error."""
+
+    kind: str = Field(description="What kind of refusal it is; messages may change, kinds do not.")
+    message: str
+    param: str | None = Field(default=None, description="The field at fault.")
+    request_id: str
+
+
+class ManagementError(BaseModel):
+    """An error as the management API writes it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "kind": "not_found",
+                        "message": "There is no such customer.",
+                        "param": "customer",
+                        "request_id": "0d9c6e2a-4f0b-4d6e-9a43-1f0f7c1f4b11",
+                    }
+                }
+            ]
+        }
+    )
+
+    error: ManagementErrorBody
+
+
+ErrorBody = AnthropicError | OpenAIError | GeminiError | ManagementError
 ERROR_BODIES: Mapping[Dialect, type[BaseModel]] = {
     Dialect.ANTHROPIC: AnthropicError,
     Dialect.OPENAI: OpenAIError,
     Dialect.GEMINI: GeminiError,
+    Dialect.MANAGEMENT: ManagementError,
 }
+VENDORS = (Dialect.ANTHROPIC, Dialect.OPENAI, Dialect.GEMINI)
 
 
 def error_body(refusal: Refusal, dialect: Dialect, request_id: str) -> ErrorBody:
@@ -206,6 +246,15 @@ def error_body(refusal: Refusal, dialect: Dialect, request_id: str) -> ErrorBody
             return GeminiError(
                 error=GeminiErrorBody(
                     code=refusal.status, message=refusal.message, status=words.gemini
+                )
+            )
+        case Dialect.MANAGEMENT:
+            return ManagementError(
+                error=ManagementErrorBody(
+                    kind=refusal.kind.value,
+                    message=refusal.message,
+                    param=refusal.param,
+                    request_id=request_id,
                 )
             )
         case _:

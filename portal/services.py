@@ -13,6 +13,7 @@ import structlog
 from catalog import Catalog, CatalogError, CatalogFile
 from ledger.errors import LedgerError
 from ledger.ledger import Ledger
+from portal.manage.admins import Admins
 from portal.refusals import Kind, Refusal
 from portal.settings import Settings
 
@@ -27,6 +28,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.admins = Admins(settings.admin_token, settings.admin_tokens)
         self._ledger: Ledger | None = None
         self._file: CatalogFile | None = None
         self._stop = asyncio.Event()

@@ -20,11 +20,14 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`clock` gives Unix milliseconds; `trusted_proxies` are peers whose x-forwarded-for counts."""
+    """`clock` gives Unix milliseconds; `trusted_proxies` are peers whose x-forwarded-for counts.
+    `admin_token` and the hashes in the file `admin_tokens` open the management API."""
 
     catalog: Path
     redis_url: str = field(repr=False)
     sql_url: str = field(repr=False)
     trusted_proxies: tuple[Network, ...] = LOOPBACK
+    admin_token: str | None = field(default=None, repr=False)
+    admin_tokens: Path | None = None
     clock: Callable[[], int] = now_ms
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)

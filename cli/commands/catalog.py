@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from catalog import Catalog, json_schema, load
+from cli.commands.amounts import usd
 from cli.flags import CatalogPath, DataDir
 from cli.output import Json, answers, console, print_json, table
 from cli.settings import Settings
@@ -95,11 +96,3 @@ def model_rows(loaded: Catalog, group: str | None) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def usd(micro: int | None) -> str | None:
-    """Micro-dollars as dollars, without a float in between."""
-    if micro is None:
-        return None
-    whole, rest = divmod(micro, 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -12,13 +12,15 @@ import typer
 
 from catalog import DEFAULT_GROUP, Catalog, load
 from catalog.surfaces import DOOR_KINDS
+from cli.commands import limits
+from cli.commands.limits import AtOnce, PerDay, PerMonth, PerWeek, Rpm, Tpm
 from cli.commands.times import format_ms, later_ms, now_ms, span_ms
 from cli.flags import CatalogPath, DataDir, RedisUrl, SqlUrl
 from cli.output import Json, OperatorError, answers, console, print_json, table
 from cli.settings import Settings
 from ledger.errors import StoreUnavailable
 from ledger.ledger import Ledger
-from ledger.model import KeyRow, KeySpec
+from ledger.model import AccountMode, KeyRow, KeySpec
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, disable, enable and rotate keys.")
 
@@ -40,6 +42,12 @@ def create(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a request that conversion would lose part of.")
     ] = False,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    concurrency: AtOnce = None,
+    spend_per_day: PerDay = None,
+    spend_per_week: PerWeek = None,
+    spend_per_month: PerMonth = None,
     data_dir: DataDir = None,
     catalog: CatalogPath = None,
     redis_url: RedisUrl = None,
@@ -50,7 +58,7 @@ def create(
     settings = Settings.read(
         data_dir=data_dir, catalog=catalog, redis_url=redis_url, sql_url=sql_url
     )
-    declared = _catalog(settings)
+    declared = declared_catalog(settings)
     _check(declared, group or [], endpoint or [], network or [])
     spec = KeySpec(
         name=name,
@@ -60,13 +68,18 @@ def create(
         networks=tuple(network or ()),
         expires_at_ms=None if expires is None else later_ms(expires, now_ms()),
         strict=strict,
+        limits=limits.ceilings(
+            rpm, tpm, concurrency, spend_per_day, spend_per_week, spend_per_month
+        ),
     )
+    prepaid = declared is not None and declared.billing.prepaid
 
     async def make() -> tuple[KeyRow, str]:
         async with opened(settings) as ledger:
             owner = await ledger.record.customer(customer)
             if owner is None:
-                owner = await ledger.create_customer(customer, now_ms())
+                mode = AccountMode.PREPAID if prepaid else AccountMode.OPEN
+                owner = await ledger.create_customer(customer, now_ms(), mode=mode)
             prefix = declared.key_prefix if declared else "sk-"
             return await ledger.create_key(owner.id, spec, now_ms(), prefix)
 
@@ -109,12 +122,12 @@ def list_keys(
             state(key, now_ms()),
             ", ".join(key.groups) or DEFAULT_GROUP,
             format_ms(key.expires_at_ms),
+            limits.shown(key.limits),
         )
         for key in keys
     ]
-    console.print(
-        table(None, ("id", "name", "customer", "secret", "state", "groups", "expires"), rows)
-    )
+    headings = ("id", "name", "customer", "secret", "state", "groups", "expires", "limits")
+    console.print(table(None, headings, rows))
 
 
 @app.command()
@@ -162,7 +175,7 @@ def rotate(
     settings = Settings.read(
         data_dir=data_dir, catalog=catalog, redis_url=redis_url, sql_url=sql_url
     )
-    declared = _catalog(settings)
+    declared = declared_catalog(settings)
     grace_ms = span_ms(grace)
 
     async def turn() -> tuple[KeyRow, str]:
@@ -172,6 +185,51 @@ def rotate(
             return await ledger.rotate_key(found.id, now_ms(), grace_ms, prefix)
 
     _show_new(*asyncio.run(turn()), as_json=json)
+
+
+@app.command("limit")
+@answers
+def set_limits(
+    key: KeyId,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    concurrency: AtOnce = None,
+    spend_per_day: PerDay = None,
+    spend_per_week: PerWeek = None,
+    spend_per_month: PerMonth = None,
+    no_limits: Annotated[
+        bool, typer.Option("--no-limits", help="Take all ceilings away first.")
+    ] = False,
+    data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
+    sql_url: SqlUrl = None,
+    json: Json = False,
+) -> None:
+    """Change a key's ceilings; what is not named stays."""
+    settings = Settings.read(data_dir=data_dir, redis_url=redis_url, sql_url=sql_url)
+    named = limits.ceilings(rpm, tpm, concurrency, spend_per_day, spend_per_week, spend_per_month)
+    if not named and not no_limits:
+        raise OperatorError("Nothing to change: name a limit.")
+
+    async def turn() -> tuple[KeyRow, bool]:
+        async with opened(settings) as ledger:
+            found = await find(ledger, key)
+            merged = limits.merged(found.limits, named, no_limits)
+            try:
+                return await ledger.set_key_limits(found.id, merged, now_ms()), True
+            except StoreUnavailable:
+                changed = await ledger.record.key(found.id)
+                if dict(changed.limits) != dict(merged):
+                    raise
+                return changed, False  # the record has it: Redis follows
+
+    found, at_once = asyncio.run(turn())
+    if json:
+        print_json({**public(found), "effective": at_once})
+        return
+    console.print(f"{found.name} ({found.id}): {limits.shown(found.limits)}.", markup=False)
+    if not at_once:
+        console.print(FOLLOWS)
 
 
 @asynccontextmanager
@@ -203,7 +261,8 @@ async def find(ledger: Ledger, text: str) -> KeyRow:
 def public(key: KeyRow) -> dict[str, Any]:
     """A key for other programs: no hash, and no secret, which nobody has."""
     hidden = {"key_hash", "previous_hash"}
-    return {name: value for name, value in asdict(key).items() if name not in hidden}
+    shown = {name: value for name, value in asdict(key).items() if name not in hidden}
+    return {**shown, "limits": limits.public(key.limits)}
 
 
 def state(key: KeyRow, at_ms: int) -> str:
@@ -244,7 +303,7 @@ def _show_new(key: KeyRow, secret: str, as_json: bool) -> None:
     console.print(f"This is the secret of {key.name} ({key.id}). It is not shown again.")
 
 
-def _catalog(settings: Settings) -> Catalog | None:
+def declared_catalog(settings: Settings) -> Catalog | None:
     """What is declared, so that keys fit it; None where no catalog is."""
     for path in (settings.catalog, settings.places.accepted_catalog):
         if path.exists():

@@ -22,6 +22,20 @@ def span_ms(text: str) -> int:
     return int(match.group(1)) * _UNIT_MS[match.group(2)]
 
 
+def moment_ms(text: str, now: int, *, end_of_day: bool = False) -> int:
+    """A span ago (7d), a date (UTC), or a time in ISO 8601. Raises OperatorError."""
+    if _SPAN.fullmatch(text.strip()):
+        return max(0, now - span_ms(text))
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise OperatorError(f"{text!r} is no time: write 7d, 2027-01-31 or ISO 8601.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    at_ms = int(moment.timestamp() * 1000)
+    return at_ms + _UNIT_MS["d"] if end_of_day and len(text.strip()) == len("2027-01-31") else at_ms
+
+
 def later_ms(text: str, now: int) -> int:
     """A span from now, or a date (its beginning, UTC) or time in ISO 8601. Must be in the
     future."""

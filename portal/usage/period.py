@@ -34,17 +34,15 @@ class Period:
 
 def period(start: str | None, end: str | None, now_ms: int) -> Period:
     """The period that two parameters name. Raises Refusal."""
-    to_ms = now_ms + 1 if end is None else _moment(end, "to", end_of_day=True)
-    if start is None:
-        from_ms = max(0, to_ms - DEFAULT_DAYS * DAY_MS)
-    else:
-        from_ms = _moment(start, "from", end_of_day=False)
+    to_ms = now_ms + 1 if end is None else moment(end, "to", end_of_day=True)
+    from_ms = max(0, to_ms - DEFAULT_DAYS * DAY_MS) if start is None else moment(start, "from")
     if from_ms > to_ms:
         raise Refusal(Kind.INVALID_REQUEST, "from: lies after `to`.", param="from")
     return Period(from_ms, to_ms)
 
 
-def _moment(text: str, param: str, *, end_of_day: bool) -> int:
+def moment(text: str, param: str, *, end_of_day: bool = False) -> int:
+    """Unix milliseconds of a moment in any of the forms. Raises Refusal."""
     try:
         if _UNIX.fullmatch(text):
             moment_ms = int(text) * 1000
@@ -90,7 +88,7 @@ def from_token(token: str) -> Cursor:
         padded = token + "=" * (-len(token) % 4)
         text = base64.b64decode(padded, b"-_", validate=True).decode("ascii")
         at_ms, _, request_id = text.partition(":")
-        if not _TIME.fullmatch(at_ms) or not is_request_id(request_id):
+        if not _TIME.fullmatch(at_ms) or not _LISTED_ID.fullmatch(request_id):
             raise ValueError
     except (ValueError, binascii.Error):
         message = "cursor: not a `next_cursor` of this list."
@@ -100,6 +98,9 @@ def from_token(token: str) -> Cursor:
 
 _TIME = re.compile(r"[0-9]{1,15}")
 _REQUEST_ID = re.compile(r"[!-~]{1,256}")
+_LISTED_ID = re.compile(
+    r"[!-~]{1,320}"
+)  # of whatever is listed page by page; a charge has a long one
 
 
 def is_request_id(text: str) -> bool:

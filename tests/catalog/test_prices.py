@@ -1,5 +1,6 @@
 """Prices: integers from genai-prices, exact costs, overrides, tiers. Amounts are micro-USD."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -9,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import parse
-from catalog.models import DeclaredPrice, PerMillion, PerThousand
-from catalog.prices import (
-    ListPrices,
-    Price,
-    PriceTier,
-    Rates,
-    _listed_rates,
-    declared_price,
-)
+from catalog.price_lists import ListPrices, _buckets
+from catalog.prices import Price, PriceTier, Rates
+from catalog.quotes import Quote
 from tests.catalog.samples import ENV, TEXT, sample
 
 LISTED = ListPrices(date(2026, 11, 1))
@@ -29,7 +24,10 @@ SONNET = Rates(
     cache_write_5m=3_750_000,
     cache_write_1h=6_000_000,
     reasoning=15_000_000,
+    image_input=3_000_000,
     image_output=15_000_000,
+    audio_input=3_000_000,
+    audio_output=15_000_000,
     web_search=10_000_000,
 )
 
@@ -43,8 +41,9 @@ def listed(provider: str, model: str) -> Price:
 def test_list_prices_become_integers_per_bucket() -> None:
     price = listed("anthropic", "claude-sonnet-4-5")
     assert price.rates == SONNET
-    assert price.source.startswith("genai-prices ")
-    assert price.source.endswith(" anthropic/claude-sonnet-4-5")
+    assert re.fullmatch(
+        r"genai-prices [0-9.]+ anthropic/claude-sonnet-4-5 #[0-9a-f]{8}", price.source
+    )
 
 
 def test_the_long_context_tier_is_a_cliff_over_all_input_tokens() -> None:
@@ -67,13 +66,27 @@ def test_a_bucket_without_its_own_price_costs_what_its_kin_costs() -> None:
 
 def test_an_hours_write_costs_twice_the_input_where_only_one_write_price_is_listed() -> None:
     one_write_price = {"input_mtok": Decimal(3), "cache_write_mtok": Decimal("3.75")}
-    rates = _listed_rates(one_write_price, -1)
+    rates = Quote(_buckets(one_write_price, -1), "").price().rates
     assert (rates.cache_write_5m, rates.cache_write_1h) == (3_750_000, 6_000_000)
 
 
-def test_image_models_have_their_own_output_price() -> None:
-    rates = listed("openai", "gpt-image-1").rates
-    assert (rates.input, rates.image_output) == (5_000_000, 40_000_000)
+def test_images_and_audio_have_their_own_prices_where_they_are_listed() -> None:
+    image = listed("openai", "gpt-image-1").rates
+    assert (image.input, image.image_input, image.image_output) == (
+        5_000_000,
+        10_000_000,
+        40_000_000,
+    )
+    flash = listed("google", "gemini-2.5-flash").rates
+    assert (flash.input, flash.audio_input, flash.image_input) == (300_000, 1_000_000, 300_000)
+    spoken = listed("openai", "gpt-realtime-2").rates
+    assert spoken.audio_output > spoken.output > 0
+
+
+def test_calls_have_prices_where_they_are_listed() -> None:
+    assert listed("openai", "gpt-4.1").rates.file_search == 2_500_000
+    assert listed("perplexity", "sonar").rates.request > 0
+    assert listed("openai", "gpt-5").rates.request == 0
 
 
 def test_a_price_of_the_future_does_not_count_yet() -> None:
@@ -112,14 +125,16 @@ USAGE = {
     "cache_write_5m_tokens": 4,
     "cache_write_1h_tokens": 5,
     "reasoning_tokens": None,
+    "image_input_tokens": 6,
+    "audio_output_tokens": 7,
     "web_searches": 2,
     "latency_ms": 123456,  # not a bucket
 }
 
 
 def test_a_cost_by_hand() -> None:
-    #      1000 * 3 + 200 * 15 + 30 * 0.3 + 4 * 3.75 + 5 * 6 + 2 * 10_000
-    assert Price(SONNET, "").cost_micro(USAGE) == 3000 + 3000 + 9 + 15 + 30 + 20_000
+    #      1000 * 3 + 200 * 15 + 30 * 0.3 + 4 * 3.75 + 5 * 6 + 6 * 3 + 7 * 15 + 2 * 10_000
+    assert Price(SONNET, "").cost_micro(USAGE) == 3000 + 3000 + 9 + 15 + 30 + 18 + 105 + 20_000
 
 
 def test_nothing_used_costs_nothing() -> None:
@@ -143,7 +158,7 @@ def test_nothing_used_costs_nothing() -> None:
 def test_rounding_is_half_up_once_at_the_end(
     rate: int, tokens: int, multiplier: Fraction, cost: int
 ) -> None:
-    rates = Rates(rate, 0, 0, 0, 0, 0, 0)
+    rates = Rates(rate, *[0] * 9)
     assert Price(rates, "").cost_micro({"input_tokens": tokens}, multiplier) == cost
 
 
@@ -154,9 +169,15 @@ BUCKETS = (
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "reasoning_tokens",
+    "image_input_tokens",
     "image_output_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "web_searches",
+    "file_searches",
+    "requests",
 )
-RATES = st.tuples(*[st.integers(0, 10**9)] * 8).map(lambda values: Rates(*values))
+RATES = st.tuples(*[st.integers(0, 10**9)] * 13).map(lambda values: Rates(*values))
 COUNTS = st.dictionaries(st.sampled_from(BUCKETS), st.none() | st.integers(0, 10**7))
 MULTIPLIERS = st.fractions(0, 10, max_denominator=10**6)
 
@@ -172,7 +193,13 @@ def test_a_cost_is_the_exact_one_rounded(
         "cache_write_5m_tokens": rates.cache_write_5m,
         "cache_write_1h_tokens": rates.cache_write_1h,
         "reasoning_tokens": rates.reasoning,
+        "image_input_tokens": rates.image_input,
         "image_output_tokens": rates.image_output,
+        "audio_input_tokens": rates.audio_input,
+        "audio_output_tokens": rates.audio_output,
+        "web_searches": rates.web_search * 1000,
+        "file_searches": rates.file_search * 1000,
+        "requests": rates.request * 1000,
     }
     exact = sum(
         (Fraction((count or 0) * by_bucket[bucket], 10**6) for bucket, count in usage.items()),
@@ -189,32 +216,10 @@ def test_a_tier_changes_every_token_or_none(
 ) -> None:
     tiered = Price(base, "", (PriceTier(start, above),))
     total = sum(
-        usage.get(bucket) or 0 for bucket in BUCKETS if bucket[0] in "ic" and "im" not in bucket
+        usage.get(bucket) or 0 for bucket in BUCKETS if "input" in bucket or "cache" in bucket
     )
     expected = above if total > start else base
     assert tiered.cost_micro(usage) == Price(expected, "").cost_micro(usage)
-
-
-def test_an_operators_price_replaces_the_list_price_whole() -> None:
-    price = declared_price(
-        DeclaredPrice(
-            usd_per_million_tokens=PerMillion(
-                input=Decimal("0.000001"), output=Decimal("2.5"), cache_write_5m=Decimal(7)
-            ),
-            usd_per_thousand=PerThousand(web_searches=Decimal("8.5")),
-        )
-    )
-    assert price.rates == Rates(
-        input=1,
-        output=2_500_000,
-        cache_read=1,
-        cache_write_5m=7_000_000,
-        cache_write_1h=7_000_000,
-        reasoning=2_500_000,
-        image_output=2_500_000,
-        web_search=8_500_000,
-    )
-    assert price.source == "catalog"
 
 
 def test_prices_in_a_catalog() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = ["redis_url", "shared_redis"]
 
 CATALOG = Path(__file__).with_name("catalog.yaml").read_text("utf-8")
 ENV = {"ANTHROPIC_API_KEY": "sk-ant-upstream-secret"}
+ADMIN = "an-admin-token-of-the-tests"
 NOW_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
 LISTED = [  # what the default group sees, in the catalog's order
     "claude-opus-5-5",
@@ -67,6 +68,22 @@ class World:
         if key is not None:
             sent["authorization"] = f"Bearer {key}"
         return await self.client.get(path, headers=sent)
+
+    async def manage(
+        self, method: str, path: str, body: Any = None, status: int = 200, **headers: str
+    ) -> Any:
+        """What the management API answers, which must have this status."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = await self.client.request(
+            method,
+            f"/manage/v1{path}",
+            json=body,
+            headers={"authorization": f"Bearer {ADMIN}", **sent},
+        )
+        assert answer.status_code == status, answer.text
+        if answer.headers.get("content-type", "").startswith("text/csv"):
+            return answer.text
+        return answer.json() if answer.content else None
 
     async def settle(self, request_id: str, key: KeyRow, **changes: Any) -> UsageRecord:
         """A finished request of the key, in Redis and on its way to SQL."""
@@ -116,7 +133,7 @@ def settings(redis_url: str, sqlite_url: str, tmp_path: Path) -> Settings:
     path = tmp_path / "catalog" / "catalog.yaml"
     path.parent.mkdir()
     path.write_text(CATALOG, "utf-8")
-    return Settings(path, redis_url, sqlite_url, clock=lambda: NOW_MS, env=ENV)
+    return Settings(path, redis_url, sqlite_url, admin_token=ADMIN, clock=lambda: NOW_MS, env=ENV)
 
 
 async def started(app: FastAPI, stack: AsyncExitStack) -> httpx.AsyncClient:
@@ -132,9 +149,7 @@ async def started(app: FastAPI, stack: AsyncExitStack) -> httpx.AsyncClient:
 @pytest.fixture
 async def world(settings: Settings, stack: AsyncExitStack) -> World:
     clock = [NOW_MS]
-    settings = Settings(
-        settings.catalog, settings.redis_url, settings.sql_url, clock=lambda: clock[0], env=ENV
-    )
+    settings = replace(settings, clock=lambda: clock[0])
     ledger = await Ledger.open(settings.redis_url, settings.sql_url)
     stack.push_async_callback(ledger.close)
     app = create_app(settings)

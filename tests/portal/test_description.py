@@ -1,5 +1,6 @@
 """The API's own description is valid, complete, and true of the answers."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from tests.portal.conftest import World
+from tests.portal.conftest import ADMIN, World
 from translators.canonical.loss import LossKind
 
 ELSEWHERE = {"/v1/convert"}  # served by the data plane
@@ -61,13 +62,29 @@ def test_every_operation_says_what_it_does_and_answers(document: dict[str, Any])
 
 def test_doors_name_every_key_form_and_their_refusals(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
-    assert set(schemes) == {"x-api-key", "bearer", "x-goog-api-key", "key"}
+    forms = ("x-api-key", "bearer", "x-goog-api-key", "key")
+    assert set(schemes) == {*forms, "admin"}
     for name, operation in operations(document):
-        if {"Models", "Usage", "Conversion"} & set(operation["tags"]):
-            assert [list(way) for way in operation["security"]] == [[s] for s in schemes], name
+        if {"Models", "Usage", "Credits", "Conversion"} & set(operation["tags"]):
+            assert [list(way) for way in operation["security"]] == [[form] for form in forms], name
             assert {"401", "403", "503"} <= set(operation["responses"]), name
+        elif "Management" in operation["tags"]:
+            assert operation["security"] == [{"admin": []}], name
+            assert {"401", "404", "503"} <= set(operation["responses"]), name
+            assert shape_of_error(operation) == {"ManagementError"}, name
+            if "requestBody" in operation:
+                assert {"400", "413"} <= set(operation["responses"]), name
         else:
             assert "security" not in operation, name
+
+
+def shape_of_error(operation: dict[str, Any]) -> set[str]:
+    """The shapes in which an operation's errors are described."""
+    return {
+        response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    }
 
 
 def test_shapes_have_examples_that_fit_them(document: dict[str, Any]) -> None:
@@ -127,6 +144,9 @@ DESCRIBED = (
     "/v1beta/models?pageSize=2",
     "/gemini/v1/models/gemini-3-pro",
     "/v1/usage",
+    "/v1/usage?group_by=day",
+    "/v1/credits",
+    "/gemini/v1/credits",
     "/api/v1/usage/req-1",
     "/healthz",
     "/readyz",
@@ -150,12 +170,46 @@ async def test_answers_fit_the_description(world: World, document: dict[str, Any
             OAS31Validator(full).validate(answer.json())
 
 
+MANAGED = (
+    "/customers",
+    "/customers/acme",
+    "/customers/none",
+    "/customers/acme/entries",
+    "/customers/acme/entries?limit=x",
+    "/keys",
+    "/keys/none",
+    "/redeem-codes",
+    "/usage?group_by=day,model,key,customer",
+    "/reconcile",
+)
+
+
+async def test_management_answers_fit_the_description(
+    world: World, document: dict[str, Any]
+) -> None:
+    await world.key()
+    await world.record("req-1", world.keys[0])
+    await world.manage("POST", "/customers/acme/credit", {"amount_micro": 1}, 201)
+    await world.manage("POST", "/redeem-codes", {"amount_micro": 1}, 201)
+    for path in MANAGED:
+        headers = {"authorization": f"Bearer {ADMIN}"}
+        answer = await world.client.get(f"/manage/v1{path}", headers=headers)
+        responses = responses_of(document, f"/manage/v1{path.partition('?')[0]}")
+        schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
+        OAS31Validator({**schema, "components": document["components"]}).validate(answer.json())
+
+
 def responses_of(document: dict[str, Any], path: str) -> dict[str, Any]:
-    """The described answers of the path, or of the template that it fits."""
-    template = next(
-        known
-        for known in document["paths"]
-        if known == path or ("{" in known and path.startswith(known.partition("{")[0]))
-    )
+    """The described answers of the path, or of the template with most of its letters."""
+    fitting = [known for known in document["paths"] if _fits(path, known)]
+    template = max(fitting, key=lambda known: len("".join(_letters(known))))
     found: dict[str, Any] = document["paths"][template]["get"]["responses"]
     return found
+
+
+def _letters(template: str) -> list[str]:
+    return re.split(r"\{[^}]*\}", template)
+
+
+def _fits(path: str, template: str) -> bool:
+    return re.fullmatch(".+".join(map(re.escape, _letters(template))), path) is not None

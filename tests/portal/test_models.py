@@ -22,6 +22,8 @@ def shape_of(body: dict[str, Any]) -> str:
     if "error" in body:
         if body.get("type") == "error":
             return "anthropic"
+        if "kind" in body["error"]:
+            return "management"
         return "gemini" if "status" in body["error"] else "openai"
     if "models" in body or body.get("name", "").startswith("models/"):
         return "gemini"

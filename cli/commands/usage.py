@@ -1,0 +1,132 @@
+"""`clavis usage`: what was used and what it cost, in sums."""
+
+import asyncio
+import csv
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.commands.amounts import money
+from cli.commands.customers import find as find_customer
+from cli.commands.keys import find as find_key
+from cli.commands.keys import opened
+from cli.commands.times import moment_ms, now_ms
+from cli.flags import DataDir, RedisUrl, SqlUrl
+from cli.output import Json, OperatorError, answers, console, print_json, table
+from cli.settings import Settings
+from ledger.ledger import Ledger
+from ledger.usage_sums import Dimension, UsageFilter, UsageSum
+
+DAY_MS = 86_400_000
+_FIELDS = {
+    Dimension.DAY: "day",
+    Dimension.MODEL: "model",
+    Dimension.KEY: "key_id",
+    Dimension.CUSTOMER: "customer_id",
+}
+_COUNTS = tuple(
+    name for name in UsageSum.__dataclass_fields__ if name not in ("day_ms", *_FIELDS.values())
+)
+
+
+@answers
+def usage(
+    since: Annotated[
+        str, typer.Option("--from", help="Begin: 2027-01-31, ISO 8601, or 7d for seven days ago.")
+    ] = "30d",
+    until: Annotated[
+        str | None, typer.Option("--to", help="End; a date includes its day. Absent: now.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Any of day, model, key, customer.")] = "day,model",
+    customer: Annotated[str | None, typer.Option(help="Only this customer's.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only this key's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
+    data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
+    sql_url: SqlUrl = None,
+    json: Json = False,
+) -> None:
+    """Show requests, tokens and cost, by day and model or as asked."""
+    settings = Settings.read(data_dir=data_dir, redis_url=redis_url, sql_url=sql_url)
+    at_ms = now_ms()
+    from_ms = moment_ms(since, at_ms)
+    to_ms = at_ms + 1 if until is None else moment_ms(until, at_ms, end_of_day=True)
+    if from_ms > to_ms:
+        raise OperatorError("--from lies after --to.")
+    group_by = _dimensions(by)
+
+    async def read() -> tuple[list[UsageSum], dict[str, str]]:
+        async with opened(settings) as ledger:
+            which = UsageFilter(
+                (await find_customer(ledger, customer)).id if customer else None,
+                (await find_key(ledger, key)).id if key else None,
+                model,
+            )
+            sums = await ledger.record.usage_sums(from_ms, to_ms, group_by, which)
+            return sums, await _names(ledger)
+
+    sums, names = asyncio.run(read())
+    rows = [_row(one, group_by) for one in sums]
+    if json:
+        print_json({"from_ms": from_ms, "to_ms": to_ms, "data": rows})
+    elif as_csv:
+        _write_csv(rows, group_by)
+    else:
+        _print(rows, group_by, names)
+
+
+def _dimensions(text: str) -> tuple[Dimension, ...]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = [dimension.value for dimension in Dimension]
+    if not set(names) <= set(known) or len(set(names)) < len(names):
+        raise OperatorError(f"--by {text}: any of {', '.join(known)}, with commas between.")
+    return tuple(Dimension(name) for name in names)
+
+
+async def _names(ledger: Ledger) -> dict[str, str]:
+    """Names of customers and keys by their ids, for people."""
+    customers, keys = await asyncio.gather(ledger.customers(), ledger.keys())
+    return {one.id: one.name for one in customers} | {one.id: one.name for one in keys}
+
+
+def _row(one: UsageSum, group_by: tuple[Dimension, ...]) -> dict[str, Any]:
+    values = asdict(one)
+    values["day"] = None if one.day_ms is None else _day(one.day_ms)
+    return {name: values[name] for name in (*(_FIELDS[d] for d in group_by), *_COUNTS)}
+
+
+def _day(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
+
+
+def _write_csv(rows: list[dict[str, Any]], group_by: tuple[Dimension, ...]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    columns = (*(_FIELDS[dimension] for dimension in group_by), *_COUNTS)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([row[column] for column in columns])
+
+
+def _print(
+    rows: list[dict[str, Any]], group_by: tuple[Dimension, ...], names: dict[str, str]
+) -> None:
+    total: dict[str, Any] = {name: sum(row[name] for row in rows) for name in _COUNTS}
+    headings = (*(d.value for d in group_by), "requests", "failed", "input", "output", "USD")
+    shown = [
+        (*(names.get(row[_FIELDS[d]], row[_FIELDS[d]]) for d in group_by), *_figures(row))
+        for row in rows
+    ]
+    if len(rows) > 1:
+        shown.append((*("total" if n == 0 else "" for n in range(len(group_by))), *_figures(total)))
+    console.print(table(None, headings, shown))
+
+
+def _figures(row: dict[str, Any]) -> tuple[object, ...]:
+    """Input with what caches read and took, output with reasoning and images."""
+    given = sum(row[name] for name in _COUNTS if name.startswith(("input", "cache")))
+    made = row["output_tokens"] + row["reasoning_tokens"] + row["image_output_tokens"]
+    return (row["requests"], row["failures"], given, made, money(row["cost_micro"]))

@@ -1,0 +1,1 @@
+"""What the customer behind a key has, and how more is redeemed."""
