@@ -28,7 +28,7 @@ log = structlog.get_logger("extproc")
 
 async def main(settings: Settings) -> None:
     catalog_file = CatalogFile(settings.catalog, os.environ)
-    ledger = await Ledger.open(settings.redis_url, settings.sql_url)
+    ledger = await Ledger.open(settings.redis_url, settings.sql_url, spool=settings.spool)
     telemetry = Telemetry()
 
     started_with = catalog_file.current.limits.max_body_bytes
@@ -61,6 +61,8 @@ async def main(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.spool is not None:
+        await ledger.hot.adopt_spools()  # what workers that died could not settle
     await server.start()
     if settings.metrics:
         host, _, port = settings.metrics.rpartition(":")

@@ -75,12 +75,10 @@ def refusal(verdict: Verdict, retry_after_ms: int | None = None) -> Failure | No
             return Failure(Kind.AUTHENTICATION, "The API key has expired.")
         case Verdict.DUPLICATE:
             return Failure(Kind.INVALID_REQUEST, "This request id was settled already.", status=409)
-        case Verdict.INSUFFICIENT_CREDIT:
+        case Verdict.INSUFFICIENT_CREDIT:  # extproc/billing.py has the figures
             return Failure(Kind.CREDIT, "The credit does not cover this request.")
         case Verdict.OVER_LIMIT:
-            return Failure(
-                Kind.RATE_LIMITED, "A limit of this key is reached.", retry_after_s=retry_after_s
-            )
+            return Failure(Kind.RATE_LIMITED, "A limit is reached.", retry_after_s=retry_after_s)
 
 
 def _within(client: str | None, networks: Sequence[str]) -> bool:

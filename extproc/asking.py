@@ -47,12 +47,18 @@ class Asked:
     content_type: str
     pin: str | None = None
     keeps_answer: bool = False
+    output_cap: int | None = None  # the most tokens that the caller wants
     answer_in: str | None = None
     strict: bool = False
     carries: bool = False  # the body may hold sealed values of a translated exchange
     request: Request | None = None
     rewritten: bool = False  # `body` is not what Envoy has any more
     dry: str | None = None
+
+    @property
+    def content_type_is_json(self) -> bool:
+        """A form has its fields in other places."""
+        return not self.content_type[:10].lower().startswith("multipart/")
 
     @property
     def dialect(self) -> str:
@@ -101,6 +107,7 @@ def _read_body(world: World, opened: Opened, content_type: str, body: bytes) -> 
     asked = _asked(opened, opened.model or peek.model, peek.stream, body, content_type)
     if isinstance(asked, Failure):
         return asked
+    asked = replace(asked, output_cap=peek.max_output_tokens)
     if dry is not None:
         return replace(asked, dry=dry)
     if opened.door.kind == "responses":

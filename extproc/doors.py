@@ -181,6 +181,10 @@ DOORS = (
     Door(
         "usage", ("GET", "HEAD"), ("usage", "{id}"), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]
     ),
+    Door("credits", ("GET", "HEAD"), ("credits",), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]),
+    Door(
+        "credits", ("POST",), ("credits", "redeem"), None, "openai_chat", _OPENAI + _ANTHROPIC[1:]
+    ),
     Door("generate", ("POST",), ("models", "{call...}"), "gemini", "gemini", _GEMINI),
     Door("models", ("GET", "HEAD"), ("models", "{name...}"), None, "openai_chat", _OPENAI),
 )

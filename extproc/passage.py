@@ -12,8 +12,9 @@ from extproc.exchange.ticket import Ticket
 from extproc.world import World
 from translators.canonical.loss import Loss
 from translators.canonical.response import unfold
-from translators.canonical.stream import Failed, StreamEvent, Truncated
+from translators.canonical.stream import Failed, Generated, PartDelta, StreamEvent, Truncated
 from translators.conversion import Answering
+from translators.conversion import Passage as AnsweringPassage
 from translators.protocol import NotUnderstood, Protocol, StreamDecoder
 
 Passed = tuple[bytes, list[StreamEvent]]
@@ -37,6 +38,10 @@ class Passage(TypingProtocol):
 
     @property
     def losses(self) -> tuple[Loss, ...]: ...
+
+    @property
+    def counted(self) -> int:
+        """Tokens of the answer so far, by what was seen of them."""
 
     @property
     def defect(self) -> Exception | None:
@@ -69,7 +74,7 @@ class NativeWay:
 class NativePassage:
     """Bytes pass unchanged."""
 
-    __slots__ = ("_observer", "_protocol", "_request_id")
+    __slots__ = ("_bytes", "_events", "_generating", "_observer", "_protocol", "_request_id")
 
     content_type = None
     losses: tuple[Loss, ...] = ()
@@ -79,16 +84,32 @@ class NativePassage:
         self._observer: StreamDecoder | None = protocol.stream_observer(content_type)
         self._protocol = protocol
         self._request_id = request_id
+        self._generating = False
+        self._bytes = 0
+        self._events = 0
+
+    @property
+    def counted(self) -> int:
+        """By the bytes around the events' frames, four to a token; an event has one at least."""
+        words = self._bytes - self._events * self._protocol.event_bytes
+        return max(words // 4, self._events)
 
     def feed(self, data: bytes) -> Passed:
+        if self._generating:
+            self._bytes += len(data)
+            self._events += data.count(b"\ndata:") + data.startswith(b"data:")
         if self._observer is None:
             return data, []
         try:
-            return data, self._observer.feed(data)
+            events = self._observer.feed(data)
         except NotUnderstood:
-            # What cannot be read still passes; it cannot be metered from here on.
+            # What cannot be read still passes; it cannot be observed from here on.
             self._observer = None
             return data, []
+        if not self._generating and any(isinstance(event, Generated) for event in events):
+            self._generating = True
+            self._bytes, self._events = len(data), max(data.count(b"data:"), 1)
+        return data, events
 
     def close(self) -> Passed:
         """A clean end without the protocol's marker is told to the client as an error."""
@@ -145,7 +166,50 @@ class TranslatedWay:
         return Whole(encoded.body, list(unfold(response)), encoded.losses)
 
     def stream(self, content_type: str) -> Passage:
-        return self._answering.stream(content_type)
+        return TranslatedPassage(self._answering.stream(content_type))
+
+
+class TranslatedPassage:
+    """Bytes are said anew, and what they say is counted."""
+
+    __slots__ = ("_passage", "_size")
+
+    def __init__(self, passage: AnsweringPassage) -> None:
+        self._passage = passage
+        self._size = 0
+
+    @property
+    def content_type(self) -> str | None:
+        return self._passage.content_type
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        return self._passage.losses
+
+    @property
+    def defect(self) -> Exception | None:
+        return self._passage.defect
+
+    @property
+    def counted(self) -> int:
+        """By the text, four bytes to a token."""
+        return -(-self._size // 4)
+
+    def feed(self, data: bytes) -> Passed:
+        return self._count(self._passage.feed(data))
+
+    def close(self) -> Passed:
+        return self._count(self._passage.close())
+
+    def ping(self) -> bytes:
+        return self._passage.ping()
+
+    def _count(self, passed: Passed) -> Passed:
+        for event in passed[1]:
+            if isinstance(event, PartDelta):
+                text = event.text
+                self._size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        return passed
 
 
 def way(world: World, ticket: Ticket) -> NativeWay | TranslatedWay:

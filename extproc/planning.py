@@ -5,16 +5,16 @@ door: then it is translated (extproc/translation.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from extproc import replies, routing, translation
+from extproc import billing, replies, routing, translation
 from extproc.asking import Asked
 from extproc.doors import Opened
 from extproc.exchange.ticket import Reply, Ticket
 from extproc.tariff import Tariff
 from extproc.world import World
-from translators import stripping
+from translators import capping, stripping
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.loss import Loss, LossKind, Neutral
 from translators.edit import replace_multipart_field
@@ -40,6 +40,8 @@ class Plan:
     reply: Reply | None = None  # translated: how the answer is written
     path: str | None = None  # translated: the upstream's path after the version
     losses: tuple[Loss, ...] = ()
+    group: str | None = None
+    quote: billing.Quote | None = None  # None: it costs nothing
     demanded: Mapping[str, str] = field(default_factory=dict)  # translated: the server's headers
 
     @property
@@ -76,6 +78,9 @@ class Plan:
             keeps_answer=self.asked.keeps_answer and self.reply is None,
             reply=self.reply,
             losses=tuple(str(loss) for loss in self.losses),
+            price_source=self.tariff.source,
+            input_estimate=self.quote.input_tokens if self.quote else 0,
+            window=self.route.capabilities.context_window,
         )
 
     def upstream(self, headers: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -237,7 +242,21 @@ def plan(
         path=translated.path if translated else None,
         losses=made.losses,
         demanded=world.protocol(protocol).demanded if translated else {},
+        group=chosen.group,
+        quote=billing.quote(world, asked, chosen, tries + unable),
     )
+
+
+def lowered(world: World, made: Plan, most: int) -> Plan | Failure:
+    """The same plan with an output cap that can be paid. The caller is told of it as a loss."""
+    loss = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED, "to what the credit pays for")
+    protocol = world.protocol(made.protocol)
+    body = made.body if made.body is not None else made.asked.body
+    if body is None or not protocol.cap_fields or not made.asked.content_type_is_json:
+        return Failure(Kind.CREDIT, "The credit does not cover this request.")
+    legacy = made.route.capabilities.legacy_max_tokens
+    capped = capping.capped(body, protocol.cap_fields, most, legacy)
+    return replace(made, body=capped, losses=(*made.losses, loss))
 
 
 def recalled(

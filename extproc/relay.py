@@ -12,7 +12,7 @@ marker, or with the last byte, whichever comes first.
 
 from typing import NamedTuple
 
-from extproc import failures, replies
+from extproc import billing, failures, replies
 from extproc.exchange.actions import (
     Action,
     Close,
@@ -360,11 +360,9 @@ class Relay:
 
     def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
         meter, ticket = self.meter, self.ticket
-        # A stored answer shows the usage of the request that made it: that was recorded then.
-        usage = meter.usage if ticket.billed else None
-        cost = None if ticket.billed else 0
-        if usage is not None:
-            cost = self._tariff.cost_micro(usage)
+        counted = self._passage.counted if self._passage is not None else self.held_bytes // 4
+        left = outcome is Outcome.ABANDONED
+        bill = billing.bill(ticket, meter, counted, self._tariff, left=left)
         return record(
             ticket,
             status,
@@ -373,9 +371,10 @@ class Relay:
             ttft_ms=meter.ttft_ms,
             finish=meter.finish.unified.value if meter.finish else None,
             upstream_request_id=self._upstream_request_id,
-            usage=usage,
-            cost_micro=cost,
+            usage=bill.usage,
+            cost_micro=bill.cost_micro,
             losses=ticket.losses + self._losses,
+            source=bill.source,
         )
 
     def so_far(self, now_ms: int) -> UsageRecord:

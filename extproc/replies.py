@@ -135,6 +135,7 @@ def answered(ticket: Ticket) -> dict[str, str]:
     headers["x-clavis-attempts"] = str(ticket.attempt)
     if ticket.losses:
         headers["x-clavis-losses"] = losses(ticket.losses)
+    headers.update(ticket.quotas)
     return headers
 
 

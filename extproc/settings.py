@@ -21,6 +21,7 @@ class Settings:
     grace_s: float
     tls: MutualTls | None
     metrics: str | None
+    spool: Path | None
 
 
 def parse(argv: list[str] | None = None) -> Settings:
@@ -38,6 +39,7 @@ def parse(argv: list[str] | None = None) -> Settings:
     parser.add_argument("--tls-key", type=Path)
     parser.add_argument("--tls-client-ca", type=Path)
     parser.add_argument("--metrics", help="host:port for Prometheus")
+    parser.add_argument("--spool", type=Path, help="directory for settlements while Redis is away")
     args = parser.parse_args(argv)
     files = (args.tls_chain, args.tls_key, args.tls_client_ca)
     if any(files) and not all(files):
@@ -55,6 +57,7 @@ def parse(argv: list[str] | None = None) -> Settings:
         grace_s=args.grace_s,
         tls=MutualTls(*files) if all(files) else None,
         metrics=args.metrics,
+        spool=args.spool,
     )
 
 

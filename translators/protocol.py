@@ -8,7 +8,7 @@ protocol is one folder and no line elsewhere.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Protocol as TypingProtocol
 from translators.canonical.capabilities import Capabilities
 from translators.canonical.failure import Failure
 from translators.canonical.loss import Encoded, Loss, is_neutral
+from translators.canonical.quota import Quota
 from translators.canonical.reply import ReplyContext
 from translators.canonical.request import Request
 from translators.canonical.response import Response
@@ -95,6 +96,9 @@ class ToolRules:
     cached_search: bool = False  # a search can be held to what was found before
 
 
+CapFields = tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Counting:
     """How a dialect counts the tokens of a request without answering it."""
@@ -148,6 +152,12 @@ class Protocol:
     fields: Mapping[str, str]  # neutral names -> this dialect's own fields, where they differ
     counting: Counting | None  # None: this dialect cannot count
     state: State | None = None  # None: this dialect's server remembers nothing
+    # What is left of the caller's limits, and the time (Unix, ms) -> the dialect's headers.
+    quota_headers: Callable[[Iterable[Quota], int], dict[str, str]] = lambda quotas, now_ms: {}
+    # The paths under which the body has its output cap; empty: it cannot be lowered.
+    cap_fields: CapFields = ()
+    # Bytes of one event of a stream around the few tokens in it: to count what is not parsed.
+    event_bytes: int = 160
     no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
     # What a body with tool calls has in it, where requests have no field for their sealed values.
     unsealed_calls: bytes | None = None

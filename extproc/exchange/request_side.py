@@ -7,7 +7,15 @@ dispatches to them. Nothing here waits, reads a clock or talks to anybody.
 from collections.abc import Callable
 from dataclasses import replace
 
-from extproc import admission, failures, forwarding, own_answers, replies, translation
+from extproc import (
+    admission,
+    failures,
+    forwarding,
+    own_answers,
+    payment,
+    replies,
+    translation,
+)
 from extproc.asking import Asked, answer_in, pin_missing, read
 from extproc.doors import NoDoor, Opened, open_door
 from extproc.exchange.actions import (
@@ -36,14 +44,13 @@ from extproc.exchange.events import (
     StoreFailed,
 )
 from extproc.exchange.phases import Phase, Signal
-from extproc.exchange.ticket import Ticket, draft, record
+from extproc.exchange.ticket import Ticket, record
 from extproc.own_answers import OwnAnswer
 from extproc.planning import Plan, plan, recalled, refused
 from extproc.relay import Relay, Step
 from extproc.world import World
 from ledger.keys import KeyHandle
-from ledger.model import AdmissionRequest, KeyFacts, Outcome, Verdict
-from ledger.records import encode_record
+from ledger.model import Admission, KeyFacts, Outcome, Verdict
 from translators.canonical.failure import Failure, Kind
 
 _STAY = Step(Signal.MORE, [])
@@ -224,16 +231,8 @@ class RequestSide:
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
         ticket = self._adopt(made)
-        request = AdmissionRequest(
-            request_id=self._request_id,
-            shard=self._handle.shard,
-            key_hash=self._handle.key_hash,
-            worker_id=self._world.worker_id,
-            attempt=self._attempt,
-            now_ms=now_ms,
-            lease_ms=self._world.lease_ms,
-            note=encode_record(draft(ticket)),
-        )
+        assert self._facts is not None
+        request = payment.asked(self._world, made, ticket, self._handle, self._facts, now_ms)
         return Step(Signal.PLANNED, [Admit(request)])
 
     def _in_admitting(self, event: Event, now_ms: int) -> Step:
@@ -245,13 +244,24 @@ class RequestSide:
             # The attempt before settled, and its worker died before the caller had the answer. He
             # has paid, so he gets one: this attempt's settlement will be the second, and nothing.
             return self._sent()
-        if failure := admission.refusal(decided.verdict, decided.retry_after_ms):
-            return self._refuse(failure)
+        made = self._plan_made
+        assert made is not None and self._asked is not None
+        if failure := payment.refusal(self._world, made, decided):
+            left = payment.quota_headers(self._world, self._asked.dialect, decided, now_ms)
+            return self._refuse(failure, extra=left)
         if decided.facts is not None and decided.facts.version != self._facts_version:
-            return self._changed(decided.facts, now_ms)
+            return self._changed(decided, decided.facts, now_ms)
+        return self._granted(made, decided, now_ms)
+
+    def _granted(self, made: Plan, decided: Admission, now_ms: int) -> Step:
+        paid = payment.granted(self._world, made, decided)
+        if isinstance(paid, Failure):
+            return self._refuse_recorded(paid, now_ms)
+        ticket = self._adopt(paid) if paid is not made or self._ticket is None else self._ticket
+        self._ticket = payment.with_quotas(self._world, ticket, decided, now_ms)
         return self._sent()
 
-    def _changed(self, facts: KeyFacts, now_ms: int) -> Step:
+    def _changed(self, decided: Admission, facts: KeyFacts, now_ms: int) -> Step:
         """The key was changed since its facts were remembered: judge and plan by the new ones."""
         self._facts = facts
         client = admission.client_address(self._headers)
@@ -259,7 +269,7 @@ class RequestSide:
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
         self._adopt(made)
-        return self._sent()
+        return self._granted(made, decided, now_ms)
 
     def _adopt(self, made: Plan) -> Ticket:
         assert self._handle is not None and self._facts is not None

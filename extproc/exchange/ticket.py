@@ -53,6 +53,10 @@ class Ticket:
     keeps_answer: bool = False  # a stored answer's account is remembered
     reply: Reply | None = None  # None: the answer's bytes pass
     losses: tuple[str, ...] = ()  # what the translation could not say
+    price_source: str | None = None
+    input_estimate: int = 0  # tokens, for answers whose upstream tells nothing
+    window: int | None = None  # of the upstream model: figures beyond it are not believed
+    quotas: tuple[tuple[str, str], ...] = ()  # headers that tell what is left of the limits
 
 
 _NOTHING = Usage()
@@ -75,6 +79,7 @@ def record(
     usage: Usage | None = None,
     cost_micro: int | None = None,
     losses: tuple[str, ...] = (),
+    source: UsageSource | None = None,
 ) -> UsageRecord:
     """What is kept of an exchange, in one go: this is on the hot path."""
     tokens = usage or _NOTHING
@@ -106,7 +111,12 @@ def record(
         image_output_tokens=tokens.image_output_tokens,
         web_searches=tokens.web_searches,
         cost_micro=cost_micro,
-        usage_source=UsageSource.NONE if usage is None else UsageSource.UPSTREAM,
+        usage_source=source
+        if source is not None
+        else UsageSource.NONE
+        if usage is None
+        else UsageSource.UPSTREAM,
         losses=losses or ticket.losses,
         upstream_protocol=ticket.upstream_protocol if ticket.upstream else None,
+        price_source=ticket.price_source,
     )

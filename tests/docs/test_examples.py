@@ -21,8 +21,10 @@ from tests.test_house import ROOT
 # Commands that end by themselves and touch nothing but their data directory.
 SAFE = (
     "version", "keys create", "keys list", "keys disable", "keys enable", "keys rotate",
-    "catalog check", "catalog schema", "catalog show", "envoy render", "envoy validate",
-    "ledger migrate",
+    "keys limit", "customers create", "customers list", "customers show", "customers set",
+    "customers plan", "credits add", "credits take", "credits show", "credits redeem-codes",
+    "usage", "catalog check", "catalog schema", "catalog show", "envoy render", "envoy validate",
+    "ledger migrate", "ledger reconcile", "ledger rebuild",
 )  # fmt: skip
 CURLRC = "fail-with-body\nsilent\nshow-error\nnoproxy=*\nmax-time=60\n"
 

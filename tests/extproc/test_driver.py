@@ -49,7 +49,7 @@ class Paper:
         return FACTS
 
     async def admit(self, request: AdmissionRequest) -> Admission:
-        return Admission(Verdict.ADMITTED, FACTS)
+        return Admission(Verdict.ADMITTED, FACTS, granted_micro=request.hold_micro)
 
     async def settle(
         self, settlement: Settlement, pin: object, kept: Mapping[tuple[str, str], bytes]

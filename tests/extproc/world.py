@@ -1,6 +1,7 @@
 """A small world for exchanges: a real catalog, the real protocols, and no process."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -46,15 +47,19 @@ providers:
     headers: {openai-organization: org-of-the-operator}
   two: {preset: openai, base_url: "http://127.0.0.1:2/two", prices: openai}
   claude: {preset: anthropic, base_url: "https://anthropic.test", prices: anthropic}
-  google: {preset: google, base_url: "https://google.test"}
+  google: {preset: google, base_url: "https://google.test", prices: google}
+  free: {preset: openai, base_url: "https://free.test", prices: none}
 accounts:
   first: {provider: one, credential: sk-upstream-first}
   second: {provider: two, credential: sk-upstream-second}
   anthropic: {provider: claude, credential: sk-upstream-anthropic}
   google: {provider: google, credential: sk-upstream-google}
+  free: {provider: free, credential: sk-upstream-free}
 models:
 - {name: gpt-5, targets: [{provider: one}]}
 - {name: chatty, targets: [{provider: one, model: gpt-5, surfaces: [openai_chat]}]}
+- {name: gemini-2.5-flash, targets: [{provider: google}]}
+- {name: unpriced, targets: [{provider: free}]}
 - name: either
   targets:
   - {provider: claude, model: claude-haiku-4-5, tier: 1}
@@ -66,6 +71,7 @@ models:
 groups:
   chatters: {models: ["gpt-*"], endpoints: [chat]}
   untouched: {passthrough: true}
+  metered: {limits: {tpm: 1000}}
   careful: {strict: true}
 """
 
@@ -104,6 +110,9 @@ class Play:
     pinned: str | None = None
     decided: KeyFacts | None = None  # what admission finds, where the key was changed meanwhile
     store_fails: bool = False
+    granted: int | None = None  # micro-USD; None: whatever is asked for
+    balance: int | None = None  # None: an open account
+    found: dict[str, Any] = field(default_factory=dict)  # more of what admission finds
     now_ms: int = START_MS
     said: list[Action] = field(default_factory=list)
     records: list[UsageRecord] = field(default_factory=list)
@@ -144,7 +153,16 @@ class Play:
                 return AnswerForgotten()
             case Admit():
                 self.admitted.append(action)
-                return AdmissionDecided(Admission(self.verdict, self.decided or self.facts))
+                granted = action.request.hold_micro if self.granted is None else self.granted
+                return AdmissionDecided(
+                    Admission(
+                        self.verdict,
+                        self.decided or self.facts,
+                        granted_micro=granted,
+                        balance_micro=self.balance,
+                        **self.found,
+                    )
+                )
             case Settle():
                 self.records.append(action.record)
                 self.kept |= action.kept

@@ -9,6 +9,7 @@ from translators.anthropic.failure import (
 )
 from translators.anthropic.observed import observe_response
 from translators.anthropic.observer import stream_observer
+from translators.anthropic.quota import quota_headers
 from translators.anthropic.request import (
     decode_request,
     encode_request,
@@ -42,6 +43,9 @@ PROTOCOL = Protocol(
     tool_rules=TOOL_RULES,
     fields=OWN_FIELDS,
     counting=COUNTING,
+    quota_headers=quota_headers,
+    cap_fields=(("max_tokens",),),
+    event_bytes=120,
     demanded={"anthropic-version": "2023-06-01"},  # on the native path the client says it
     telltales=("system", "thinking", "stop_sequences", "output_config", "tools[].input_schema"),
     overloaded_status=529,

@@ -19,6 +19,7 @@ from translators.gemini.request import (
 from translators.gemini.response import decode_response, encode_response
 from translators.gemini.stream import stream_decoder, stream_encoder
 from translators.gemini.vocabulary import OWN_FIELDS, SENTINEL
+from translators.openai_chat.quota import quota_headers
 from translators.protocol import Protocol, ToolRules
 
 PROTOCOL = Protocol(
@@ -43,6 +44,13 @@ PROTOCOL = Protocol(
     fields=OWN_FIELDS,
     counting=COUNTING,
     no_seal=SENTINEL,
+    quota_headers=quota_headers,
+    cap_fields=(
+        ("generationConfig", "maxOutputTokens"),
+        ("generation_config", "max_output_tokens"),
+        ("generationConfig", "max_output_tokens"),
+    ),
+    event_bytes=300,
     telltales=("contents",),
     wants_events=lambda query: "alt=sse" in query,
 )

@@ -8,6 +8,7 @@ from translators.openai_chat.failure import (
 )
 from translators.openai_chat.observed import observe_response
 from translators.openai_chat.observer import stream_observer
+from translators.openai_chat.quota import quota_headers
 from translators.openai_chat.request import (
     decode_request,
     encode_request,
@@ -40,5 +41,8 @@ PROTOCOL = Protocol(
     tool_rules=ToolRules(r"[a-zA-Z0-9_-]+", 64, r"[a-zA-Z0-9_-]+", 40, freeform=True),
     fields=OWN_FIELDS,
     counting=None,
+    quota_headers=quota_headers,
+    cap_fields=(("max_completion_tokens",), ("max_tokens",)),
+    event_bytes=230,
     unsealed_calls=b'"tool_calls"',
 )

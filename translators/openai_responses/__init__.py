@@ -1,5 +1,6 @@
 """OpenAI Responses: its Images API shares the dialect (fields, usage, errors, typed events)."""
 
+from translators.openai_chat.quota import quota_headers
 from translators.openai_responses.builtin import TOOLS as BUILT_IN
 from translators.openai_responses.counting import COUNTING
 from translators.openai_responses.failure import (
@@ -53,5 +54,8 @@ PROTOCOL = Protocol(
     fields=OWN_FIELDS,
     counting=COUNTING,
     state=STATE,
+    quota_headers=quota_headers,
+    cap_fields=(("max_output_tokens",),),
+    event_bytes=210,
     telltales=("input",),
 )

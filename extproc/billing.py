@@ -1,0 +1,262 @@
+"""What a request may cost at most, what becomes of it when less can be paid, and what it did cost.
+
+The worst case is the estimated input and the output cap at the dearest route that the attempts may
+take, because the hold is made once for all of them. Where the balance pays for less, the cap is
+lowered to what it pays for; below the operator's minimum the request is refused. What is charged in
+the end is what was metered, never the estimate, except where nobody told and nothing could be
+counted otherwise.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from catalog.prices import Reach
+from extproc.asking import Asked
+from extproc.exchange.ticket import Ticket
+from extproc.meter import Meter
+from extproc.tariff import Tariff, affordable_output, worst_case_micro
+from extproc.world import World
+from ledger.model import Admission, Limit, LimitKind, LimitState, UsageSource, Verdict
+from translators.canonical.failure import Failure, Kind
+from translators.canonical.quota import Quota, QuotaKind
+from translators.canonical.usage import Usage
+from translators.estimate import estimate, estimate_body
+
+if TYPE_CHECKING:
+    from catalog import Catalog, Route
+    from extproc.routing import Chosen
+    from ledger.model import KeyFacts
+
+# Searches that a request with a search tool is held for, where it does not bound them itself.
+ASSUMED_SEARCHES = 5
+
+# Providers count a little differently than their models' windows say.
+WINDOW_TOLERANCE = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The worst case of one request. Tokens are estimates, money is micro-USD."""
+
+    tariffs: tuple[Tariff, ...]
+    input_tokens: int
+    output_cap: int
+    minimum_output: int
+    reach: Reach
+
+    @property
+    def hold_micro(self) -> int:
+        return self._at(self.output_cap)
+
+    @property
+    def min_hold_micro(self) -> int:
+        return self._at(min(self.output_cap, self.minimum_output))
+
+    @property
+    def hold_tokens(self) -> int:
+        return self.input_tokens + self.output_cap
+
+    def affordable(self, granted_micro: int) -> int | None:
+        """The output cap that a grant pays for; None where it is too little to be of use."""
+        if granted_micro >= self.hold_micro:
+            return self.output_cap
+        most = affordable_output(self.tariffs, granted_micro, self.input_tokens, self.reach)
+        if most is None or most < min(self.output_cap, self.minimum_output):
+            return None
+        return min(most, self.output_cap)
+
+    def _at(self, output: int) -> int:
+        return worst_case_micro(self.tariffs, self.input_tokens, output, self.reach)
+
+
+def quote(world: World, asked: Asked, chosen: "Chosen", tries: int) -> Quote | None:
+    """The worst case; None for what costs nothing."""
+    door = asked.opened.door
+    if door.free or door.stored:
+        return None
+    billing, multiplier = world.catalog.billing, world.catalog.multiplier(chosen.group)
+    routes = chosen.routes[:tries]
+    body = asked.body or b""
+    tokens = estimate(asked.request) if asked.request is not None else estimate_body(body)
+    cap = 0 if door.kind == "embeddings" else _cap(asked, routes, billing.default_output_tokens)
+    return Quote(
+        tariffs=tuple(Tariff(route.price, multiplier) for route in routes),
+        input_tokens=tokens,
+        output_cap=cap,
+        minimum_output=billing.minimum_output_tokens,
+        reach=_reach(body),
+    )
+
+
+def _cap(asked: Asked, routes: "Iterable[Route]", default: int) -> int:
+    if asked.output_cap is not None:
+        return asked.output_cap
+    known = [route.capabilities.max_output_tokens for route in routes]
+    return max((most for most in known if most is not None), default=default)
+
+
+def _reach(body: bytes) -> Reach:
+    """Which dear buckets the body shows a way to. A word too many only holds a little more."""
+    return Reach(
+        cache_write_5m=b'"cache_control"' in body,
+        cache_write_1h=b'"1h"' in body,
+        images=b"image" in body,
+        audio=b"audio" in body,
+        web_searches=ASSUMED_SEARCHES if _searches(body) else 0,
+    )
+
+
+def _searches(body: bytes) -> bool:
+    return any(word in body for word in (b"web_search", b"googleSearch", b"google_search"))
+
+
+def limits_of(catalog: "Catalog", facts: "KeyFacts", group: str | None) -> tuple[Limit, ...]:
+    """Every limit that the request counts against: the key's, its customer's, its group's."""
+    found = catalog.groups.get(group or "")
+    if found is None:
+        return facts.limits
+    scope = f"group:{group}:{facts.key_id}"
+    own = (Limit(scope, LimitKind(kind), most) for kind, most in found.limits.ceilings())
+    return (*facts.limits, *own)
+
+
+_QUOTA_KINDS = {LimitKind.REQUESTS: QuotaKind.REQUESTS, LimitKind.TOKENS: QuotaKind.TOKENS}
+
+
+def quotas(states: Iterable[LimitState]) -> list[Quota]:
+    """The tightest limit of each kind that callers are told of."""
+    tightest: dict[QuotaKind, Quota] = {}
+    for state in states:
+        kind = _QUOTA_KINDS.get(state.limit.kind)
+        if kind is None:
+            continue
+        told = Quota(kind, state.limit.most, state.remaining, state.reset_ms)
+        before = tightest.get(kind)
+        if before is None or told.remaining * before.most < before.remaining * told.most:
+            tightest[kind] = told
+    return list(tightest.values())
+
+
+# ------------------------------------------------------------------ refusals
+
+_WORDS = {
+    LimitKind.REQUESTS: "requests a minute",
+    LimitKind.TOKENS: "tokens a minute",
+    LimitKind.CONCURRENCY: "requests at once",
+    LimitKind.SPEND_DAY: "spending a day",
+    LimitKind.SPEND_WEEK: "spending a week",
+    LimitKind.SPEND_MONTH: "spending a month",
+}
+_SCOPES = {"key": "This API key", "customer": "This customer", "group": "This key's group"}
+
+
+def refusal(
+    world: World, decided: Admission, asked: Quote | None, needed: int | None = None
+) -> Failure | None:
+    """Why the account or a limit does not let the request pass; None: it does."""
+    match decided.verdict:
+        case Verdict.INSUFFICIENT_CREDIT:
+            least = needed if needed is not None else asked.min_hold_micro if asked else 0
+            return no_credit(world.catalog, decided.balance_micro or 0, least)
+        case Verdict.OVER_LIMIT:
+            return _over_limit(decided)
+        case _:
+            return None
+
+
+def no_credit(catalog: "Catalog", balance: int, least: int) -> Failure:
+    """The figures, so that nobody has to guess. Amounts are rounded towards the caller's harm."""
+    shown = catalog.billing.currency.shown
+    missing = max(least - balance, 1)
+    message = (
+        f"The credit does not cover this request: {shown(balance)} are available "
+        f"({balance} micro-USD), it needs at least {least} micro-USD; {missing} micro-USD are "
+        "missing. Add credit, or ask for less."
+    )
+    status = catalog.credit_refusal_status
+    return Failure(Kind.CREDIT, message, code="insufficient_quota", status=status)
+
+
+def _over_limit(decided: Admission) -> Failure:
+    wait_s = None if decided.retry_after_ms is None else decided.retry_after_ms / 1000
+    message = "A limit is reached."
+    if decided.refused is not None:
+        limit = decided.refused.limit
+        who = _SCOPES.get(limit.scope.partition(":")[0], "This key")
+        most = f"{limit.most} micro-USD of " if limit.kind.startswith("spend") else f"{limit.most} "
+        message = f"{who} is limited to {most}{_WORDS[limit.kind]}."
+    return Failure(Kind.RATE_LIMITED, message, code="rate_limit_exceeded", retry_after_s=wait_s)
+
+
+# ------------------------------------------------------------------ what it did cost
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Tokens of a record, and where the figures come from."""
+
+    usage: Usage | None
+    source: UsageSource
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The same with their cost; None where no price is known, or nothing was produced."""
+
+    usage: Usage | None
+    source: UsageSource
+    cost_micro: int | None
+
+
+def bill(
+    ticket: Ticket, meter: Meter, counted_output: int, tariff: Tariff, *, left: bool = False
+) -> Bill:
+    """What an exchange costs by now.
+
+    `left`: the caller hung up. The upstream has read his request, so he pays for that at least; a
+    failure of the upstream before any output costs nothing.
+    """
+    if not ticket.billed:
+        # A stored answer shows the usage of the request that made it: that was recorded then.
+        return Bill(None, UsageSource.NONE, 0)
+    told = metered(meter.usage, counted_output, ticket.input_estimate, ticket.window, meter.ended)
+    if told.usage is None and left and ticket.input_estimate:
+        told = Metered(Usage(input_tokens=ticket.input_estimate), UsageSource.ESTIMATED)
+    cost = tariff.cost_micro(told.usage) if told.usage is not None else None
+    return Bill(told.usage, told.source, cost)
+
+
+def metered(
+    reported: Usage | None,
+    counted_output: int,
+    input_estimate: int,
+    window: int | None,
+    whole: bool,
+) -> Metered:
+    """The tokens to charge. `counted_output` is what was counted while the answer passed, 0 where
+    nothing of it was seen; `whole`: the answer came to its end."""
+    if not counted_output and reported is None:
+        return Metered(None, UsageSource.NONE)
+    usage = reported or Usage()
+    source = UsageSource.UPSTREAM
+    if reported is None or reported.total_output_tokens is None or not whole:
+        told = usage.total_output_tokens or 0
+        if counted_output > told:
+            more = counted_output - told
+            usage = replace(usage, output_tokens=(usage.output_tokens or 0) + more)
+            source = UsageSource.COUNTED
+    if usage.total_input_tokens is None:
+        usage = replace(usage, input_tokens=input_estimate)
+        source = UsageSource.COUNTED
+    if window is not None and _absurd(usage, window):
+        output = min(counted_output, window)
+        usage = Usage(input_tokens=min(input_estimate, window), output_tokens=output)
+        source = UsageSource.CLAMPED
+    return Metered(usage, source)
+
+
+def _absurd(usage: Usage, window: int) -> bool:
+    """Whether the figures are beyond what the model could have read and written."""
+    both = (usage.total_input_tokens or 0) + (usage.total_output_tokens or 0)
+    return both > 2 * window * WINDOW_TOLERANCE
