@@ -14,8 +14,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 PYTHON ?=
 ARGS ?=
 PEERS ?=
+SEED ?=
+SEEDS ?=
 
-.PHONY: help demo once test lint format bench e2e clients golden conformance fuzz constraints clean
+.PHONY: help demo once test lint format bench e2e clients golden conformance simulate fuzz constraints clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -49,6 +51,9 @@ golden: $(VENV)/.dev ## Write the golden files of the translators anew; review t
 
 conformance: $(VENV)/.dev ## Write docs/conformance.md and the tables of docs/losses.md from them.
 	$(BIN)/python -m tests.translators.conformance.page
+
+simulate: $(VENV)/.dev ## 100 seeds of each simulation of the ledger; SEEDS=n for more, SEED=n replays one.
+	SEED=$(SEED) SEEDS=$(if $(SEEDS),$(SEEDS),100) $(BIN)/pytest tests/ledger/test_simulation.py tests/ledger/test_money_faults.py $(ARGS)
 
 fuzz: $(VENV)/.dev ## 100,000 damaged inputs for every decoder; FUZZ_SEED=n replays a run.
 	$(BIN)/pytest -m slow tests/translators/test_fuzz.py -s $(ARGS)

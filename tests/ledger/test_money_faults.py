@@ -25,10 +25,11 @@ from ledger.store.sql import Sql
 from ledger.store.wire import Wire
 from tests.ledger.gateway import Gateway, Payer
 from tests.ledger.samples import LEASE_MS, NOW_MS
+from tests.ledger.seeds import seeds
 
 STEPS = 150
 FAULTS = 0.08  # of all calls
-SEEDS = range(4)
+SEEDS = seeds(4)
 TRIES = 200
 
 

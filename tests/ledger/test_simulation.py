@@ -29,12 +29,13 @@ from tests.ledger.samples import (
     record_of,
     settlement_of,
 )
+from tests.ledger.seeds import seeds
 
 REQUESTS = 60
 MAX_ATTEMPTS = 4
 MAX_RUNNING = 8
 STEPS = 900
-SEEDS = range(8)
+SEEDS = seeds(8)
 
 
 @dataclass(eq=False)
