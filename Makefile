@@ -17,7 +17,7 @@ PEERS ?=
 SEED ?=
 SEEDS ?=
 
-.PHONY: help demo once test lint format bench e2e clients golden conformance simulate fuzz constraints clean
+.PHONY: help demo once test lint format bench e2e clients golden conformance simulate chaos kill fuzz constraints clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | column -t -s $$'\t'
@@ -53,7 +53,13 @@ conformance: $(VENV)/.dev ## Write docs/conformance.md and the tables of docs/lo
 	$(BIN)/python -m tests.translators.conformance.page
 
 simulate: $(VENV)/.dev ## 100 seeds of each simulation of the ledger; SEEDS=n for more, SEED=n replays one.
-	SEED=$(SEED) SEEDS=$(if $(SEEDS),$(SEEDS),100) $(BIN)/pytest tests/ledger/test_simulation.py tests/ledger/test_money_faults.py $(ARGS)
+	SEED=$(SEED) SEEDS=$(if $(SEEDS),$(SEEDS),100) $(BIN)/pytest tests/ledger/test_simulation.py tests/ledger/test_money_faults.py tests/extproc/test_outage_simulation.py $(ARGS)
+
+chaos: $(VENV)/.dev ## A minute of accounts that fail at random under load; SEED=n replays a run.
+	CHAOS_SECONDS=60 CHAOS_SEED=$(SEED) $(BIN)/pytest tests/e2e/test_chaos.py -s $(ARGS)
+
+kill: $(VENV)/.dev ## Two minutes of kill -9 of workers, Redis, writer, Envoy and everything under load; SEED=n replays a run.
+	KILL_SECONDS=120 KILL_SEED=$(SEED) $(BIN)/pytest -m slow tests/e2e/test_killed.py -n 0 -s $(ARGS)
 
 fuzz: $(VENV)/.dev ## 100,000 damaged inputs for every decoder; FUZZ_SEED=n replays a run.
 	$(BIN)/pytest -m slow tests/translators/test_fuzz.py -s $(ARGS)

@@ -14,6 +14,7 @@ MODEL = "bench-model"
 CLAUDE_MODEL = "bench-claude-model"  # served by Anthropic's protocol alone
 CHAT_MODEL = "bench-chat-model"  # served by Chat Completions alone
 IDLE_MODEL = "bench-idle-model"  # its streams stop after the first words, until the client goes
+FAILING_MODEL = "bench-failing-model"  # its first account answers 503, its second one answers
 _WORDS = "The floor is what remains when a processor decides nothing at all, and still must speak. "
 _HISTORY = [
     {"role": "user", "content": _WORDS * 4},
@@ -98,6 +99,8 @@ ANTHROPIC_TO_CHAT_PLAIN = replace(
 ANTHROPIC_TO_CHAT_STREAM = replace(
     ANTHROPIC_STREAM, name="anthropic_to_chat_stream", body=_anthropic_question(True, CHAT_MODEL)
 )
+
+FAILING_PLAIN = replace(CHAT_PLAIN, name="failing_plain", body=_chat_question(False, FAILING_MODEL))
 
 WORKS = (
     CHAT_PLAIN,

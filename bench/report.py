@@ -42,6 +42,12 @@ STREAM_BYTES = Budget(50 * 1024, "< 50 KB")
 SCALE = Budget(1.8, "≥ 1.8 x one", at_least=True)
 LITELLM = Budget(0.2, "≤ 1/5")
 PORTKEY = Budget(1.0, "≤ 1")
+POLICY = Budget(0.8, "adds ≤ 0.8 x floor")
+ROUND_TRIPS = Budget(2.0, "≤ 2")
+DRAINED = Budget(10_000, "≥ 10,000/s of a core", at_least=True)
+SUMMED_US = Budget(1_000_000, "< 1 s")
+ROUTING_US = Budget(50, "adds < 50 µs")
+FAILOVER_US = Budget(5_000, "adds < 5 ms")
 LINEAR = Budget(2.0, "≤ 2")  # 16 would be quadratic; caches and buffers make long ones dearer
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import answers
@@ -25,8 +25,9 @@ from cli.journal import FileSink, Journal
 from cli.processes import Ready
 from cli.readiness import accepts, envoy_live, grpc_serving, redis_answers
 from ledger.embedded import redis_command, redis_url
+from ledger.entries import EntryKind, EntrySpec
 from ledger.ledger import Ledger
-from ledger.model import KeySpec
+from ledger.model import AccountMode, KeySpec, LimitKind
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 30.0
@@ -35,10 +36,14 @@ GRACE_S = 10.0
 
 CATALOG = """
 version: 1
+# Accounts do not rest, or the one that fails would fail twice in all.
+limits: {{cooldown: {{start_ms: 0}}}}
 providers:
+  failing: {{preset: openai, base_url: "{url}/failing"}}
   anthropic: {{preset: anthropic, base_url: "{url}"}}
   openai: {{preset: openai, base_url: "{url}"}}
 accounts:
+  failing: {{provider: failing, credential: upstream-key-3}}
   anthropic: {{provider: anthropic, credential: upstream-key-1}}
   openai: {{provider: openai, credential: upstream-key-2}}
 models:
@@ -53,7 +58,17 @@ models:
   price: {{usd_per_million_tokens: {{input: 3, output: 15}}}}
 - name: {idle}
   targets: [{{provider: openai}}]
+- name: {failing}
+  targets: [{{provider: failing}}, {{provider: openai, tier: 2}}]
+  price: {{usd_per_million_tokens: {{input: 3, output: 15}}}}
 """
+
+
+# Of a key and of its customer alike; nobody reaches them.
+_CEILINGS = tuple(
+    (kind, 10**9)
+    for kind in (LimitKind.REQUESTS, LimitKind.TOKENS, LimitKind.CONCURRENCY, LimitKind.SPEND_DAY)
+)
 
 
 class NotReady(Exception):
@@ -111,6 +126,7 @@ class Stack:
             "claude": answers.CLAUDE_MODEL,
             "chat": answers.CHAT_MODEL,
             "idle": answers.IDLE_MODEL,
+            "failing": answers.FAILING_MODEL,
         }
         path.write_text(CATALOG.format(url=url, **names))
         return path, load(path, {})
@@ -174,6 +190,22 @@ class Stack:
             "writer": [writer.pid],
         }
         return Subject(name, port, {"authorization": f"Bearer {key}"}, pids, self.admin(name))
+
+    async def prepaid(self, gateway: Subject) -> Subject:
+        """The same gateway, asked by a prepaid customer under limits of every kind."""
+        home = self.directory / gateway.name
+        sql = f"sqlite+aiosqlite:///{home / 'clavis.db'}"
+        ledger = await Ledger.open(redis_url(home / "redis"), sql)
+        try:
+            customer = await ledger.create_customer("prepaid", 0, AccountMode.PREPAID, _CEILINGS)
+            credit = EntrySpec(10**12, EntryKind.TOPUP)
+            await ledger.book(customer.id, credit, 0)
+            spec = KeySpec(name="prepaid", limits=_CEILINGS)
+            _, secret = await ledger.create_key(customer.id, spec, 0)
+        finally:
+            await ledger.close()
+        headers = {"authorization": f"Bearer {secret}"}
+        return replace(gateway, name=f"{gateway.name}, prepaid", headers=headers)
 
     async def _workers(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import costs, growth, latency, machine, memory, peers, scale
+from bench import costs, failover, growth, latency, machine, memory, peers, policy, scale
 from bench.report import Report, Section
 from bench.rounds import Form, Load, Round, load_process
 from bench.stack import Stack, Subject, stack
@@ -21,11 +21,12 @@ class Plan:
     idle_streams: int = 500
     pace_ms: float = 2.0
     growth_seconds: float = 1.0
+    records: int = 20_000  # settled, drained; fifty times as many are summed
     peers: bool = False
     peers_home: Path = Path(".bench")
 
 
-SHORT = Plan(seconds=0.2, rounds=1, connections=2, idle_streams=10, growth_seconds=0)
+SHORT = Plan(seconds=0.2, rounds=1, connections=2, idle_streams=10, growth_seconds=0, records=200)
 
 
 async def run(plan: Plan, directory: Path, command: str) -> Report:
@@ -57,10 +58,18 @@ async def _main_sections(
 ) -> tuple[list[Section], list[Round]]:
     direct = Subject("direct", made.upstream_port)
     sections, seen = await costs.measure(load, floor, gateway, _form(plan))
+    sides = (floor, await made.prepaid(gateway))
+    section, rounds = await policy.measure(load, made, sides, _form(plan), plan.records)
+    sections.append(section)
+    seen += rounds
     alone = Form(plan.seconds / 2, plan.rounds, 1)
     section, rounds = await latency.measure(load, direct, floor, gateway, alone)
     sections.append(section)
     seen += rounds
+    section, rounds = await failover.measure(load, direct, gateway, alone)
+    sections.append(section)
+    seen += rounds
+    sections.append(failover.routing_section(plan.growth_seconds))
     sections.append(await memory.measure(load, floor, gateway, plan.idle_streams))
     double = await made.gateway("double", workers=2)
     form = Form(plan.seconds, plan.rounds, plan.connections * 4)

@@ -40,6 +40,9 @@ WHOLE = {True: _whole(answers.anthropic_whole()), False: _whole(answers.chat_who
 STREAM = {True: _chunks(answers.anthropic_events()), False: _chunks(answers.chat_events())}
 
 
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+
+
 class Connection(asyncio.Protocol):
     """One client connection, kept alive; requests come one after the other."""
 
@@ -49,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._anthropic = False
+        self._failing = False
         self._body: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,6 +63,7 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._anthropic = url.partition(b"?")[0].endswith(b"/messages")
+        self._failing = url.startswith(b"/failing/")
         self._body.clear()
 
     def on_body(self, data: bytes) -> None:
@@ -67,6 +72,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         assert self._transport is not None
         body = b"".join(self._body)
+        if self._failing:
+            self._transport.write(UNAVAILABLE)
+            return
         if b'"stream":true' not in body and b'"stream": true' not in body:
             self._transport.write(WHOLE[self._anthropic])
             return

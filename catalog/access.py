@@ -35,6 +35,7 @@ class Access:
     reason: str | None = None  # a sentence for the caller
     refused: Refusal | None = None
     group: str | None = None
+    groups: tuple[str, ...] = ()  # that may be tried one after the other; the first is `group`
 
 
 class Gate:
@@ -59,9 +60,19 @@ class Gate:
         )
 
     def groups(self, names: GroupNames) -> list[Group]:
-        """The groups of a key that exist, in its order."""
-        wanted = names or (DEFAULT_GROUP,)
-        return [self._groups[name] for name in wanted if name in self._groups]
+        """The groups of a key that exist, in its order, with those of a choice in its place."""
+        return [group for choice in self._choices(names) for group in choice]
+
+    def _choices(self, names: GroupNames) -> list[list[Group]]:
+        """For each group of a key those that it stands for: itself, or what it chooses among."""
+        found = (self._groups[name] for name in names or (DEFAULT_GROUP,) if name in self._groups)
+        return [self._among(group) if group.among else [group] for group in found]
+
+    def _among(self, group: Group) -> list[Group]:
+        members = [self._groups[name] for name in group.among if name in self._groups]
+        if group.choose == "price":
+            members.sort(key=lambda member: self._multipliers[member.name])
+        return members
 
     def visible(self, names: GroupNames, patterns: GroupNames) -> list[Model]:
         """The models to list, in the catalog's order: named ones that some upstream serves."""
@@ -123,9 +134,14 @@ class Gate:
         with_model = [group for group in groups if self.allows_model(group, model)]
         if not with_model:
             return self._no_model(names, model, key_models)
-        for group in with_model:
-            if not group.endpoints or endpoint in group.endpoints:
-                return Access(True, group=group.name)
+        for choice in self._choices(names):
+            open_to = tuple(
+                group.name
+                for group in choice
+                if group in with_model and (not group.endpoints or endpoint in group.endpoints)
+            )
+            if open_to:
+                return Access(True, group=open_to[0], groups=open_to)
         doors = sorted({door for group in with_model for door in group.endpoints})
         return Access(False, _only("the key's group", "endpoints", doors), "endpoint")
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from catalog.fields import Part
+from catalog.fields import Part, Spend
 
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 CurrencyRate = Annotated[Decimal, Field(strict=False, gt=0, le=1_000_000, decimal_places=6)]
@@ -35,6 +35,28 @@ class Currency(Part):
         sign = "-" if units < 0 else ""
         decimals = f".{rest:0{self.decimals}d}" if self.decimals else ""
         return f"{sign}{whole}{decimals} {self.code}"
+
+
+class Outage(Part):
+    """What is served while Redis is away. Every worker counts for itself."""
+
+    allowance_usd: Spend = Field(
+        description="What a customer may use of one worker until Redis knows of it: the worst case "
+        "of requests that run, and the cost of those that ended."
+    )
+    for_s: int = Field(
+        default=900, ge=1, le=86_400, description="How long; after that requests are refused."
+    )
+    requests_per_minute: int = Field(
+        default=60,
+        ge=1,
+        le=1_000_000,
+        description="Requests a minute of a customer in one worker, beside the customer's limits.",
+    )
+
+    @property
+    def allowance_micro(self) -> int:
+        return int(self.allowance_usd * 1_000_000)
 
 
 class Billing(Part):
@@ -64,6 +86,11 @@ class Billing(Part):
     )
     currency: Currency = Field(
         default_factory=Currency, description="In which currency people are shown amounts."
+    )
+
+    outage: Outage | None = Field(
+        default=None,
+        description="What is served while Redis is away; absent: nothing, requests are refused.",
     )
 
     def allows_unpriced(self, *, prepaid: bool) -> bool:

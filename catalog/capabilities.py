@@ -27,7 +27,9 @@ from catalog.surfaces import Surface
 MAX_REMEMBERED = 4096  # resolved (preset, surface, name) triples; clients choose the names
 _FILE = Path(__file__).with_name("capabilities.yaml")
 
-Thinking = Literal["none", "budget", "effort", "adaptive"]
+Thinking = Literal["none", "budget", "effort", "adaptive", "switch"]
+ThinkingField = Literal["reasoning_effort", "thinking", "enable_thinking", "chat_template_kwargs"]
+SeedField = Literal["seed", "random_seed"]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -42,11 +44,21 @@ class ModelCapabilities(Part):
     max_output_tokens: int | None = Field(default=None, ge=1, description="Most tokens out.")
     sampling: bool = Field(default=True, description="Takes temperature, top_p and top_k.")
     penalties: bool = Field(default=True, description="Takes presence and frequency penalties.")
+    logit_bias: bool = Field(default=True, description="Takes a bias for single tokens.")
+    seed_field: SeedField | None = Field(
+        default="seed", description="What Chat Completions call the seed; none: it is refused."
+    )
     stop_sequences: bool = Field(default=True, description="Takes stop sequences.")
     thinking: Thinking = Field(
         default="effort",
         description="How it is asked to reason: not at all, by a budget of tokens, by an effort, "
-        "or adaptively (it decides itself, guided by an effort).",
+        "adaptively (it decides itself, guided by an effort), or by a switch (on or off, no more).",
+    )
+    thinking_field: ThinkingField = Field(
+        default="reasoning_effort",
+        description="By which field Chat Completions ask for that: `reasoning_effort`; `thinking` "
+        "(a type, enabled or disabled, with the effort beside it); `enable_thinking` (with "
+        "`thinking_budget` beside it); or `chat_template_kwargs` with `enable_thinking` inside.",
     )
     thinking_off: bool = Field(default=True, description="Reasoning can be switched off.")
     efforts: tuple[Effort, ...] = Field(
@@ -72,6 +84,9 @@ class ModelCapabilities(Part):
         default=True, description="Understands all of JSON schema; else schemas are simplified."
     )
     images: bool = Field(default=True, description="Sees images.")
+    image_urls: bool = Field(
+        default=True, description="Fetches images by URL; else it sees those in the request alone."
+    )
     documents: bool = Field(default=True, description="Reads documents (PDF).")
     audio: bool = Field(default=True, description="Hears audio.")
     web_search: bool = Field(default=True, description="Has its provider's web search.")
@@ -83,6 +98,15 @@ class ModelCapabilities(Part):
     )
     developer_role: bool = Field(
         default=True, description="Knows the role developer; else the operator's voice is system."
+    )
+    speaker_names: bool = Field(
+        default=True, description="Takes a name beside a message's role, where its surface has one."
+    )
+    call_id_length: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="How many letters and digits the id of a tool call must have; none: any id.",
     )
     cache_hints: bool = Field(default=True, description="Takes a prompt cache key and the like.")
     freeform_tools: bool = Field(

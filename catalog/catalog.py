@@ -14,18 +14,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
 from catalog.access import Access, Gate, GroupNames
+from catalog.auth import Identity
 from catalog.billing import Billing
 from catalog.fields import Name, Part, is_host_name
+from catalog.limits import Limits
 from catalog.memo import Memo
 from catalog.models import Group, Model, Target
 from catalog.names import Names
 from catalog.price_lists import ListPrices
 from catalog.prices import Price
 from catalog.providers import Account, Provider
+from catalog.ranks import Way, ways
 from catalog.routes import MAX_REMEMBERED, Route, RouteTable
 from catalog.surfaces import CHAT_SURFACES, SURFACES, Surface
 
-MEBIBYTE = 1024 * 1024
 ROUTES_AT_LOAD = 10_000  # built ahead; a catalog with more builds the rest when first asked for
 
 KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
@@ -57,58 +59,6 @@ class Domain(Part):
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and private_key come together or not at all")
         return self
-
-
-class Limits(Part):
-    """Bounds of one request, for everybody."""
-
-    max_body_bytes: int = Field(
-        default=32 * MEBIBYTE,
-        ge=1024,
-        le=1024 * MEBIBYTE,
-        description="Largest request body; 413 above. Envoy's buffers follow it.",
-    )
-    header_hold_ms: int = Field(
-        default=10_000,
-        ge=0,
-        le=120_000,
-        description="How long a streamed answer's headers wait for its first meaningful event.",
-    )
-    max_attempts: int = Field(
-        default=3, ge=1, le=10, description="Attempts per request, the first included."
-    )
-    connect_timeout_ms: int = Field(
-        default=5_000, ge=100, le=60_000, description="Time to connect to a provider, TLS included."
-    )
-    idle_connection_ms: int = Field(
-        default=60_000,
-        ge=1_000,
-        le=3_600_000,
-        description="An unused upstream connection closes after this.",
-    )
-    keep_alive_ms: int = Field(
-        default=15_000,
-        ge=1_000,
-        le=600_000,
-        description="Silence after which a converted stream gets a sign of life.",
-    )
-    stored_answer_ttl_s: int = Field(
-        default=86_400,
-        ge=60,
-        le=30 * 86_400,
-        description="How long a converted response that was to be stored is kept.",
-    )
-    stored_answer_max_bytes: int = Field(
-        default=4 * MEBIBYTE,
-        ge=1024,
-        le=64 * MEBIBYTE,
-        description="Largest conversation that is kept for a stored response.",
-    )
-    kept_per_customer_bytes: int = Field(
-        default=64 * MEBIBYTE,
-        ge=MEBIBYTE,
-        description="Memory for all that is kept of a customer's answers; the oldest makes room.",
-    )
 
 
 class Catalog(Part):
@@ -201,6 +151,13 @@ class Catalog(Part):
         with `passthrough` has the routes on the surface alone."""
         return self._index.targets(model_name, surface, groups, convert=True)
 
+    def ways(
+        self, model_name: str, surface: Surface, groups: GroupNames | None, *, convert: bool
+    ) -> tuple[Way, ...]:
+        """The routes of a model as each of these groups (`Access.groups`) gives them, in the order
+        in which the groups are tried. None: whatever the group."""
+        return self._index.ways(model_name, surface, groups, convert)
+
     def reachable(self, model_name: str, groups: GroupNames | None = None) -> tuple[Surface, ...]:
         """The surfaces at whose doors the model answers, translated or not."""
         return tuple(s for s in SURFACES if self.convertible(model_name, s, groups))
@@ -219,6 +176,11 @@ class Catalog(Part):
         """The route to one account whatever the model, for what it stored: its `upstream_model` is
         empty and its price None. None: no such account, or it does not serve the surface."""
         return self._index.routes.by_account(account, surface)
+
+    @property
+    def identities(self) -> frozenset[Identity]:
+        """The accounts whose header is made at request time, as whom they are shown."""
+        return self._index.routes.identities()
 
     def surfaces_of(self, model: str | Model) -> tuple[Surface, ...]:
         """The surfaces on which the model is served without translation; by name or itself."""
@@ -256,6 +218,9 @@ class Catalog(Part):
         )  # in the instance's dict: pydantic's private attributes are slow to read
 
 
+_Asked = tuple[str, Surface, GroupNames | None, bool]
+
+
 class _Parts:
     """What is computed from a catalog once."""
 
@@ -266,9 +231,8 @@ class _Parts:
         )
         pools = {model.name: self.routes.pools(model) for model in catalog.models}
         self.gate = Gate(catalog.groups, catalog.models, self.names, pools)
-        self.answers: Memo[tuple[str, Surface, GroupNames | None, bool], tuple[Route, ...]] = Memo(
-            MAX_REMEMBERED
-        )
+        self.answers: Memo[_Asked, tuple[Route, ...]] = Memo(MAX_REMEMBERED)
+        self._ways: Memo[_Asked, tuple[Way, ...]] = Memo(MAX_REMEMBERED)
 
     def warm(self, models: tuple[Model, ...]) -> None:
         """Build the routes and prices of named models ahead of the first request."""
@@ -286,6 +250,26 @@ class _Parts:
     def _build_converted(self, model: Model) -> int:
         table = self.routes
         return sum(len(table.convertible(model, model.name, s)) for s in CHAT_SURFACES)
+
+    def ways(
+        self, model_name: str, surface: Surface, groups: GroupNames | None, convert: bool
+    ) -> tuple[Way, ...]:
+        return self._ways(
+            (model_name, surface, groups, convert),
+            lambda: ways(
+                surface,
+                [
+                    (
+                        name,
+                        self.gate.multiplier(name),
+                        self.targets(
+                            model_name, surface, None if name is None else (name,), convert=convert
+                        ),
+                    )
+                    for name in (groups if groups is not None else (None,))
+                ],
+            ),
+        )
 
     def targets(
         self, model_name: str, surface: Surface, groups: GroupNames | None, *, convert: bool

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterator
 from catalog.access import DEFAULT_GROUP
 from catalog.address import Address, split_url
 from catalog.catalog import Catalog
-from catalog.models import Model, Target
+from catalog.models import Group, Model, Target
 from catalog.presets import presets
 from catalog.price_lists import ListPrices
 from catalog.problems import Place, Problems
 from catalog.providers import Account, Provider
 from catalog.surfaces import SURFACES_OF_KIND
+from catalog.variables import names
+from catalog.wires import WIRE_SURFACES
 
 
 def check(
@@ -48,15 +50,38 @@ def _provider(
     if provider.preset is not None and provider.preset not in presets():
         problems.unknown((*place, "preset"), "preset", provider.preset, presets())
         return
+    missing = [name for name in provider.wanted if name not in provider.variables]
+    for name in missing:
+        problems.add((*place, "variables"), f"{name} is needed: variables: {{{name}: ...}}")
+    _variables(place, provider.variables, provider, problems)
     if not provider.base_url:
         problems.add((*place, "base_url"), "needed, because no preset supplies it")
-    else:
+    elif not missing:
         _prefixes((*place, "base_url"), provider.address, provider, problems)
     if not provider.surfaces:
         problems.add((*place, "surfaces"), "declare at least one surface, or name a preset")
+    _wires(place, provider, problems)
     known = ("none", *list_prices.provider_ids())
     if provider.prices is not None and provider.prices not in known:
         problems.unknown((*place, "prices"), "price list", provider.prices, known)
+
+
+def _wires(place: Place, provider: Provider, problems: Problems) -> None:
+    for surface, endpoint in provider.surfaces.items():
+        allowed = WIRE_SURFACES.get(endpoint.wire, (surface,))
+        if surface not in allowed:
+            where = (*place, "surfaces", surface, "wire")
+            problems.add(where, f"{endpoint.wire} carries {', '.join(allowed)} alone")
+
+
+def _variables(
+    place: Place, declared: Collection[str], provider: Provider, problems: Problems
+) -> None:
+    preset = presets().get(provider.preset or "")
+    known = {*provider.wanted, *names(preset.base_url or "" if preset else "")}
+    for name in declared:
+        if name not in known:
+            problems.unknown((*place, "variables", name), "variable", name, known)
 
 
 def _prefixes(place: Place, address: Address, provider: Provider, problems: Problems) -> None:
@@ -76,8 +101,10 @@ def _account(catalog: Catalog, account: Account, left_out: bool, problems: Probl
     if provider is None:
         problems.unknown((*place, "provider"), "provider", account.provider, catalog.providers)
         return
-    if provider.needs_credential and account.credential is None and not left_out:
-        problems.add((*place, "credential"), f"needed by provider {provider.name!r}")
+    for field in sorted(provider.needs):
+        if getattr(account, field) is None and not left_out:
+            problems.add((*place, field), f"needed by provider {provider.name!r}")
+    _variables(place, account.variables, provider, problems)
     if account.base_url is not None:
         _prefixes((*place, "base_url"), split_url(account.base_url), provider, problems)
 
@@ -165,3 +192,20 @@ def _groups(catalog: Catalog, problems: Problems) -> None:
         for number, pool in enumerate(group.pools):
             if pool not in pools:
                 problems.unknown(("groups", name, "pools", number), "pool", pool, pools)
+        if group.among:
+            _among(catalog, group, problems)
+
+
+def _among(catalog: Catalog, group: Group, problems: Problems) -> None:
+    """A choice among groups is one step deep, and nothing else."""
+    own = group.model_dump(exclude={"name", "among", "choose"}, exclude_defaults=True)
+    for field in own:
+        message = "a group that chooses among others has nothing of its own: declare it with them"
+        problems.add(("groups", group.name, field), message)
+    for number, name in enumerate(group.among):
+        place: Place = ("groups", group.name, "among", number)
+        other = catalog.groups.get(name)
+        if other is None:
+            problems.unknown(place, "group", name, catalog.groups)
+        elif other.among:
+            problems.add(place, f"{name!r} chooses among others itself: name those")

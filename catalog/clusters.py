@@ -29,8 +29,10 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
     CircuitBreakers,
     CircuitBreakersThresholds,
     Cluster,
+    ClusterCommonLbConfig,
     ClusterCustomClusterType,
     ClusterDiscoveryType,
+    OutlierDetection,
     UpstreamConnectionOptions,
 )
 from envoy_data_plane.envoy.config.core.v3 import (
@@ -38,6 +40,8 @@ from envoy_data_plane.envoy.config.core.v3 import (
 )
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
+    HealthCheck,
+    HealthCheckHttpHealthCheck,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     HttpProtocolOptions,
@@ -73,14 +77,16 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 )
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.envoy.type.v3 import Int64Range, Percent
 from envoy_data_plane.google.protobuf import Any as ProtobufAny
 
-from catalog.address import Address, split_url
-from catalog.catalog import Catalog, Limits
-from catalog.providers import Tls
+from catalog.address import Address
+from catalog.catalog import Catalog
+from catalog.limits import Limits
+from catalog.providers import Provider, Tls
+from catalog.upstream_health import MOST, Check, Health
 
 CLUSTER_TYPE = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-BREAKER = 1_000_000  # connections and requests per cluster: far above what one machine can hold
 HEADER_ROOM_BYTES = 64 * 1024  # beside the body, in the buffer of one connection
 H2_STREAM_WINDOW_BYTES = (
     1024 * 1024
@@ -101,14 +107,16 @@ def render_clusters(catalog: Catalog, trust_store: str | None = None) -> str:
     """The CDS file's text. `trust_store`: PEM file as Envoy sees it; default: this machine's."""
     store = trust_store or system_trust_store()
     clusters = [
-        _cluster(name, address, tls, catalog.limits, store)
-        for name, address, tls in sorted(_addresses(catalog), key=lambda entry: entry[0])
+        _cluster(name, address, provider, catalog.limits, store)
+        for name, address, provider in sorted(_addresses(catalog), key=lambda entry: entry[0])
     ]
     response = DiscoveryResponse(
         resources=[ProtobufAny.pack(cluster) for cluster in clusters], type_url=CLUSTER_TYPE
     )
     body: dict[str, Any] = response.to_dict()
-    return json.dumps(body, indent=1, sort_keys=True) + "\n"
+    text = json.dumps(body, indent=1, sort_keys=True)
+    # betterproto2 0.9 takes the x behind a digit for a new word.
+    return text.replace('"enforcingConsecutive5Xx"', '"enforcingConsecutive5xx"') + "\n"
 
 
 def system_trust_store() -> str:
@@ -118,22 +126,25 @@ def system_trust_store() -> str:
     return next((path for path in candidates if Path(path).is_file()), _TRUST_STORES[0])
 
 
-def _addresses(catalog: Catalog) -> Iterator[tuple[str, Address, Tls]]:
+def _addresses(catalog: Catalog) -> Iterator[tuple[str, Address, Provider]]:
     for provider in catalog.providers.values():
-        yield provider.cluster, provider.address, provider.tls
+        yield provider.cluster, provider.address, provider
     for account in catalog.accounts.values():
-        if account.cluster is not None and account.base_url is not None:
-            tls = catalog.providers[account.provider].tls
-            yield account.cluster, split_url(account.base_url), tls
+        provider = catalog.providers[account.provider]
+        if (own := account.own_address(provider)) is not None:
+            yield account.cluster, own, provider
 
 
-def _cluster(name: str, address: Address, tls: Tls, limits: Limits, trust_store: str) -> Cluster:
+def _cluster(
+    name: str, address: Address, provider: Provider, limits: Limits, trust_store: str
+) -> Cluster:
+    health = provider.health
     cluster = Cluster(
         name=name,
         connect_timeout=timedelta(milliseconds=limits.connect_timeout_ms),
         per_connection_buffer_limit_bytes=limits.max_body_bytes + HEADER_ROOM_BYTES,
         load_assignment=_assignment(name, address),
-        circuit_breakers=_breakers(),
+        circuit_breakers=_breakers(health),
         upstream_connection_options=UpstreamConnectionOptions(
             tcp_keepalive=TcpKeepalive(keepalive_probes=3, keepalive_time=60, keepalive_interval=10)
         ),
@@ -146,8 +157,46 @@ def _cluster(name: str, address: Address, tls: Tls, limits: Limits, trust_store:
     else:
         cluster.cluster_type = _dns()
     if address.tls:
-        cluster.transport_socket = _tls(address, tls, trust_store)
+        cluster.transport_socket = _tls(address, provider.tls, trust_store)
+    if health.eject_after:
+        cluster.outlier_detection = _ejection(health.eject_after)
+    if health.check is not None:
+        cluster.health_checks = [_check(health.check, address)]
+    if health.eject_after or health.check is not None:
+        # There is one host: where it is out, "no healthy upstream" fails over at once.
+        cluster.common_lb_config = ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=0))
     return cluster
+
+
+def _ejection(after: int) -> OutlierDetection:
+    """By connections alone: what a host answers is one account's and one model's affair."""
+    return OutlierDetection(
+        split_external_local_origin_errors=True,
+        consecutive_local_origin_failure=after,
+        enforcing_consecutive_local_origin_failure=100,
+        enforcing_local_origin_success_rate=0,
+        enforcing_consecutive_5xx=0,
+        enforcing_consecutive_gateway_failure=0,
+        enforcing_success_rate=0,
+        interval=timedelta(seconds=1),
+        base_ejection_time=timedelta(seconds=2),
+        max_ejection_time=timedelta(seconds=30),
+        max_ejection_percent=100,
+    )
+
+
+def _check(check: Check, address: Address) -> HealthCheck:
+    return HealthCheck(
+        interval=timedelta(seconds=check.interval_s),
+        timeout=timedelta(seconds=check.timeout_s),
+        unhealthy_threshold=3,
+        healthy_threshold=1,
+        http_health_check=HealthCheckHttpHealthCheck(
+            path=check.path,
+            host=address.authority,
+            expected_statuses=[Int64Range(start=200, end=500)],
+        ),
+    )
 
 
 def _dns() -> ClusterCustomClusterType:
@@ -171,15 +220,15 @@ def _assignment(name: str, address: Address) -> ClusterLoadAssignment:
     )
 
 
-def _breakers() -> CircuitBreakers:
+def _breakers(health: Health) -> CircuitBreakers:
     return CircuitBreakers(
         thresholds=[
             CircuitBreakersThresholds(
                 priority=priority,
-                max_connections=BREAKER,
-                max_pending_requests=BREAKER,
-                max_requests=BREAKER,
-                max_retries=BREAKER,
+                max_connections=health.max_connections,
+                max_pending_requests=health.max_requests,
+                max_requests=health.max_requests,
+                max_retries=MOST,
             )
             for priority in (RoutingPriority.DEFAULT, RoutingPriority.HIGH)
         ]

@@ -74,7 +74,14 @@ PATTERN_WORDS = {
     r"^[A-Za-z0-9_-]{1,32}$": "1 to 32 letters, digits, - and _",
     r"^[a-z0-9_-]{1,32}$": "1 to 32 lower-case letters, digits, - and _",
     r"^[A-Z]{3}$": "three capital letters",
-    r"^(/[A-Za-z0-9._~%:@+-]+)*$": "empty, or a path like /v1 without a slash at its end",
+    r"^/[!-~]{0,199}$": "a path with a slash in front",
+    r"^(/[A-Za-z0-9._~%:@+{}-]+)*$": "empty, or a path like /v1 without a slash at its end",
+    r"^[a-z_]{1,32}$": "1 to 32 lower-case letters and _",
+    r"^[A-Za-z0-9._:-]{1,100}$": "1 to 100 letters, digits, dots, colons, - and _",
+    r"^[a-z0-9-]{1,64}$": "1 to 64 lower-case letters, digits and -",
+    r"^https?://[!-~]+$": "a URL, http or https",
+    r"^[A-Za-z0-9.-]{1,100}$": "an id or a domain",
+    r"^[A-Za-z0-9-]{1,100}$": "an id of letters, digits and -",
 }
 
 

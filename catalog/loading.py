@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalog.access import DEFAULT_GROUP
+from catalog.auth import CLOUD_SCHEMES
 from catalog.catalog import Catalog
 from catalog.checks import check
 from catalog.environment import resolve
@@ -52,7 +53,7 @@ def parse(text: str, env: Mapping[str, str]) -> Catalog:
     document = read(text)
     problems = Problems(document.lines)
     resolved = resolve(document.value, env, problems)
-    raw = _complete(resolved.value, problems)
+    raw = _complete(_without_halves(resolved.value, resolved.missing), problems)
     try:
         catalog = Catalog.model_validate(raw)
     except ValidationError as error:
@@ -111,6 +112,20 @@ def _complete(document: dict[str, Any], problems: Problems) -> dict[str, Any]:
             for name, part in providers.items()
         }
     return completed
+
+
+def _without_halves(document: dict[str, Any], missing: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Accounts that will be left out, without credentials of which a part is missing."""
+    accounts = document.get("accounts")
+    if not missing or not isinstance(accounts, dict):
+        return document
+    whole = {
+        name: {key: value for key, value in part.items() if key not in CLOUD_SCHEMES.values()}
+        if name in missing and isinstance(part, dict)
+        else part
+        for name, part in accounts.items()
+    }
+    return {**document, "accounts": whole}
 
 
 def _named(part: Any, place: Place, problems: Problems) -> Any:

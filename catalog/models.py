@@ -7,6 +7,7 @@ pattern.
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -223,6 +224,16 @@ class Group(Part):
     )
     strict: bool = Field(
         default=False, description="Refuse a request that cannot be converted without loss."
+    )
+    among: tuple[Name, ...] = Field(
+        default=(),
+        description="Other groups, for the gateway to choose among (a group `auto`): the first "
+        "that serves the request is used, and the next ones when it fails. Such a group has "
+        "nothing of its own but these.",
+    )
+    choose: Literal["order", "price"] = Field(
+        default="order",
+        description="order: as `among` lists them; price: the lowest price_multiplier first.",
     )
 
     @property

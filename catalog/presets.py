@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import Field
 
-from catalog.fields import Part
-from catalog.providers import AuthField, EndpointField
+from catalog.auth import AuthField
+from catalog.fields import Day, Part
+from catalog.providers import EndpointField, ModelsPath
 from catalog.reading import read
-from catalog.surfaces import Surface
+from catalog.surfaces import Surface, home
 
 _FILE = Path(__file__).with_name("presets.yaml")
 
@@ -25,18 +26,33 @@ class Preset(Part):
     base_url: str | None = Field(
         default=None, description="Address; absent where each customer has its own (Azure)."
     )
+    base_urls: dict[str, str] = Field(
+        default_factory=dict, description="Addresses for single values of its variable."
+    )
+    variables: dict[str, str] = Field(
+        default_factory=dict, description="Values of variables, where they have a usual one."
+    )
     surfaces: dict[Surface, EndpointField] = Field(
         min_length=1, description="Surface to base path."
     )
     auth: AuthField = Field(description="Key header.")
-    models_path: str | None = Field(
-        default=None, pattern=r"^/", description="Whole path of the model list, after the base URL."
+    models_path: ModelsPath | None = Field(
+        default=None, description="Whole path of the model list, after the base URL."
     )
     prices: str = Field(description="Provider id in genai-prices; none where nobody charges.")
-    docs: str | None = Field(
-        default=None, pattern=r"^https://", description="Where to check the row."
+    source: str = Field(pattern=r"^https://", description="The page on which to check the row.")
+    checked: Day | None = Field(
+        default=None, description="When it was last compared with what is said there."
+    )
+    retired: Day | None = Field(
+        default=None, description="When the provider ended; kept so that old catalogs load."
     )
     notes: str = Field(default="", description="What to know before using it.")
+
+    @property
+    def home(self) -> Surface:
+        """The surface at which requests of other protocols are best sent."""
+        return home(self.surfaces)
 
 
 @cache
@@ -51,8 +67,14 @@ def with_preset(provider: dict[str, Any]) -> dict[str, Any]:
     preset = _raw().get(provider.get("preset", ""))
     if preset is None:
         return provider
-    taken = ("base_url", "surfaces", "auth", "prices")
-    return {key: preset[key] for key in taken if preset.get(key) is not None} | provider
+    taken = ["base_url", "surfaces", "auth", "models_path", "prices"]
+    if "base_url" not in provider:
+        taken.append("base_urls")
+    completed = {key: preset[key] for key in taken if preset.get(key) is not None} | provider
+    own = provider.get("variables", {})
+    if isinstance(own, dict) and (usual := preset.get("variables")):
+        completed["variables"] = usual | own
+    return completed
 
 
 @cache

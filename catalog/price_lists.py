@@ -6,6 +6,7 @@
   (Anthropic's rule)
 - no price known: None. Nobody is charged by a guess from another provider's list
 - cached images and audio are not told apart: they cost what cached text costs
+- generated film counts as images: where only film has a price, it is theirs
 """
 
 import functools
@@ -110,6 +111,8 @@ def _buckets(raw: Mapping[str, Any], start: int) -> dict[str, Decimal]:
         return _at(raw.get(key), start)
 
     said = {ours: at(theirs) for ours, theirs in _KEYS.items()}
+    if said["image_output"] is None:
+        said["image_output"] = at("output_video_mtok")
     fresh = said["input"] or Decimal(0)
     write, write_1h = at("cache_write_mtok"), at("cache_write_1h_mtok")
     if write_1h is None and write is not None:

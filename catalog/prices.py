@@ -13,7 +13,7 @@ times the group's multiplier, rounded half up to a whole micro-USD once, at the 
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 
 MICRO = 1_000_000
@@ -54,6 +54,16 @@ class Reach:
     web_searches: int = 0
     file_searches: int = 0
 
+
+_PLAIN = {
+    "cache_write_5m": "input",
+    "cache_write_1h": "input",
+    "image_input": "input",
+    "audio_input": "input",
+    "audio_output": "output",
+    "web_search": None,
+    "file_search": None,
+}
 
 EVERYTHING = Reach()
 PLAIN_TEXT = Reach(cache_write_5m=False, cache_write_1h=False, images=False, audio=False)
@@ -112,6 +122,12 @@ class Rates:
         audio = self.audio_output if reach.audio else 0
         return max(self.output, self.reasoning, self.image_output, audio)
 
+    def dear(self) -> Iterator[str]:
+        """Which of these cost more than text, or anything at all where nothing is like them."""
+        for name, plain in _PLAIN.items():
+            if getattr(self, name) > (getattr(self, plain) if plain else 0):
+                yield name
+
     def scaled_calls(self, reach: Reach) -> int:
         """What the calls can cost, the request's own fee included, as `scaled_cost`."""
         searches = reach.web_searches * self.web_search + reach.file_searches * self.file_search
@@ -129,11 +145,18 @@ class PriceTier:
 @dataclass(frozen=True, slots=True)
 class Price:
     """What a model costs. `source` says where it comes from, with the version, for the usage
-    record. Tiers ascend."""
+    record. Tiers ascend. `dear` are the rates that a request may reach or not (see Reach) and that
+    make a difference: more than text costs, or calls that cost anything."""
 
     rates: Rates
     source: str
     tiers: tuple[PriceTier, ...] = ()
+    dear: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        every = (self.rates, *(tier.rates for tier in self.tiers))
+        found = frozenset(name for rates in every for name in rates.dear())
+        object.__setattr__(self, "dear", found)
 
     def rates_at(self, input_tokens: int) -> Rates:
         """The rates of a request with so many input tokens in all."""

@@ -1,64 +1,35 @@
 """Providers and the accounts we hold with them: where to send a request and what to sign it with.
 
-A provider is an address, the surfaces it serves and the header its keys travel in; most of it comes
-from a preset. An account is one credential at a provider, with a pool, a weight and the limits it
-was sold with.
+A provider is an address, the surfaces it serves and how it is shown who asks; most of it comes from
+a preset. An account is one credential at a provider, with a pool, a weight and the limits it was
+sold with.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from catalog.address import Address, split_url
+from catalog.auth import Auth, AuthField, Identity, identity
+from catalog.credentials import AwsKeys, EntraClient, GoogleKey
 from catalog.fields import HeaderName, Name, Part, RateLimits
-from catalog.surfaces import Surface
+from catalog.surfaces import Surface, home
+from catalog.upstream_health import Health
+from catalog.variables import filled, names, sample
+from catalog.wires import API_VERSION, Wire, WireName, wire_of
 
-AuthName = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
+BasePath = Annotated[
+    str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~%:@+{}-]+)*$", max_length=200)
+]
 
-
-class Auth(Part):
-    """Which header carries the credential, and how it is written there."""
-
-    header: HeaderName = Field(
-        default="authorization", description="Header that carries the credential, in lower case."
-    )
-    scheme: Literal["bearer", "raw", "none"] = Field(
-        default="raw",
-        description="bearer: `Bearer <credential>`; raw: the credential alone; none: no header.",
-    )
-
-    def pair(self, credential: str) -> tuple[str, str] | None:
-        """(name, value) of the header; None when this auth sends none."""
-        match self.scheme:
-            case "bearer":
-                return self.header, f"Bearer {credential}"
-            case "raw":
-                return self.header, credential
-            case "none":
-                return None
+REGION = "region"  # the variable that a signature of aws_sigv4 is made for
+VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
+VariableValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
 
 
-_NAMED: dict[str, dict[str, str]] = {
-    "bearer": {"header": "authorization", "scheme": "bearer"},
-    "x-api-key": {"header": "x-api-key", "scheme": "raw"},
-    "x-goog-api-key": {"header": "x-goog-api-key", "scheme": "raw"},
-    "api-key": {"header": "api-key", "scheme": "raw"},
-    "none": {"header": "authorization", "scheme": "none"},
-}
-
-
-def _auth(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in _NAMED:
-            raise ValueError(f"one of {', '.join(_NAMED)}, or a mapping with header and scheme")
-        return _NAMED[value]
-    return value
-
-
-AuthField = Annotated[Auth, BeforeValidator(_auth, json_schema_input_type=AuthName | Auth)]
-
-BasePath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~%:@+-]+)*$", max_length=200)]
+ModelsPath = Annotated[str, StringConstraints(pattern=r"^/[!-~]{0,199}$")]
 
 
 class Endpoint(Part):
@@ -66,11 +37,22 @@ class Endpoint(Part):
 
     base_path: BasePath = Field(
         description="What stands before /messages, /chat/completions, /responses, /models/..., "
-        "/images/... or /embeddings at this provider: /v1, /openai/v1, /v1beta, or empty."
+        "/images/... or /embeddings at this provider: /v1, /openai/v1, /v1beta, or empty. "
+        "`{name}` stands for a variable."
     )
     auth: AuthField | None = Field(
         default=None,
         description="Key header of this surface, where it differs from the provider's.",
+    )
+    wire: WireName = Field(
+        default="plain",
+        description="How requests and answers are wrapped there, where it is not the surface's own "
+        "way.",
+    )
+    betas: tuple[str, ...] | None = Field(
+        default=None,
+        description="Flags of `anthropic-beta` that this provider knows; others are left out and "
+        "reported. Default: all pass.",
     )
 
 
@@ -106,7 +88,18 @@ class Provider(Part):
         default=None, description="Name of a preset that supplies whatever is not written here."
     )
     base_url: str = Field(
-        default="", description="http(s)://host[:port][/prefix]; may be left to the preset."
+        default="",
+        description="http(s)://host[:port][/prefix]; may be left to the preset. `{name}` stands "
+        "for a variable.",
+    )
+    base_urls: dict[VariableValue, str] = Field(
+        default_factory=dict,
+        description="Addresses for single values of the variable in base_url, where they do not "
+        "follow it: {global: https://...}.",
+    )
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict,
+        description="What `{name}` stands for in base_url and base paths: {region: eu-west-1}.",
     )
     surfaces: dict[Surface, EndpointField] = Field(
         default_factory=dict,
@@ -115,7 +108,13 @@ class Provider(Part):
     )
     auth: AuthField = Field(
         default_factory=lambda: Auth(header="authorization", scheme="bearer"),
-        description="Key header: bearer, x-api-key, x-goog-api-key, api-key, none, or a mapping.",
+        description="Key header: bearer, x-api-key, x-goog-api-key, api-key, none; a cloud's way: "
+        "aws_sigv4, google_service_account, azure_entra; or a mapping.",
+    )
+    models_path: ModelsPath | None = Field(
+        default=None,
+        description="Path of the model list after the base URL; default: the preset's, else "
+        "/models under the first surface's base path.",
     )
     headers: dict[HeaderName, SecretStr] = Field(
         default_factory=dict, description="Further headers sent with every request. Never shown."
@@ -126,13 +125,23 @@ class Provider(Part):
         description="Whose list prices count, as genai-prices calls the provider; `none` for no "
         "price. Default: the preset's, else recognised by the base URL.",
     )
+    health: Health = Field(
+        default_factory=Health, description="What Envoy watches of its host, and how."
+    )
 
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, url: str) -> str:
         if url:
-            split_url(url)
+            split_url(sample(url))
         return url
+
+    @field_validator("base_urls")
+    @classmethod
+    def _check_base_urls(cls, urls: dict[str, str]) -> dict[str, str]:
+        for url in urls.values():
+            split_url(url)
+        return urls
 
     @field_validator("headers")
     @classmethod
@@ -145,7 +154,26 @@ class Provider(Part):
     @property
     def address(self) -> Address:
         """The base URL, taken apart."""
-        return split_url(self.base_url)
+        return self.address_for({})
+
+    def address_for(self, own: Mapping[str, str]) -> Address:
+        """The address of an account with variables of its own."""
+        values = {**self.variables, **own}
+        for name in names(self.base_url):
+            if (special := self.base_urls.get(values[name])) is not None:
+                return split_url(special)
+        return split_url(filled(self.base_url, values))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The variables that it needs."""
+        paths = (endpoint.base_path for endpoint in self.surfaces.values())
+        found = [name for text in (self.base_url, *paths) for name in names(text)]
+        if any(self.auth_of(surface).scheme == "aws_sigv4" for surface in self.surfaces):
+            found.append(REGION)
+        if any(endpoint.wire == "azure_deployments" for endpoint in self.surfaces.values()):
+            found.append(API_VERSION)
+        return tuple(dict.fromkeys(found))
 
     @property
     def cluster(self) -> str:
@@ -154,7 +182,14 @@ class Provider(Part):
 
     def upstream_path(self, surface: Surface, rest: str) -> str:
         """Path at the provider: `rest` is what follows the version segment, with its slash."""
-        return self.address.prefix + self.surfaces[surface].base_path + rest
+        base = filled(self.surfaces[surface].base_path, self.variables)
+        return self.address.prefix + base + rest
+
+    def model_list(self, own: Mapping[str, str]) -> str:
+        """Path of the model list, after the address's own prefix, for an account with variables of
+        its own."""
+        path = self.models_path or self.surfaces[home(self.surfaces)].base_path + "/models"
+        return filled(path, {**self.variables, **own})
 
     def auth_of(self, surface: Surface | None = None) -> Auth:
         """The auth of a surface, or the provider's own."""
@@ -171,9 +206,15 @@ class Provider(Part):
         return self.auth_of(surface).pair(text)
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The fields of an account that its surfaces need: credential, aws, google, entra."""
+        needed = {self.auth_of(surface).needs for surface in self.surfaces}
+        return frozenset(name for name in needed if name is not None)
+
+    @property
     def needs_credential(self) -> bool:
-        """Whether some surface sends a key header."""
-        return any(self.auth_of(surface).scheme != "none" for surface in self.surfaces)
+        """Whether an account must be declared."""
+        return bool(self.needs)
 
 
 class Account(Part):
@@ -185,6 +226,14 @@ class Account(Part):
         default=None,
         min_length=1,
         description="The key, best as a reference, ${ANTHROPIC_API_KEY}. Not for auth none.",
+    )
+    aws: AwsKeys | None = Field(default=None, description="For auth aws_sigv4.")
+    google: GoogleKey | None = Field(default=None, description="For auth google_service_account.")
+    entra: EntraClient | None = Field(default=None, description="For auth azure_entra.")
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict,
+        description="Variables of this account alone, over the provider's: another region, "
+        "another project.",
     )
     optional: bool = Field(
         default=False, description="Leave the account out when a variable that it names is not set."
@@ -218,7 +267,34 @@ class Account(Part):
             raise ValueError("a header value without blanks, line ends or non-ASCII characters")
         return credential
 
+    def own_address(self, provider: Provider) -> Address | None:
+        """Its address, where it is not its provider's: it then has an Envoy cluster of its own."""
+        if self.base_url is not None:
+            return split_url(self.base_url)
+        own = provider.address_for(self.variables) if self.variables else provider.address
+        return own if own != provider.address else None
+
     @property
-    def cluster(self) -> str | None:
-        """Name of its own Envoy cluster; None when it uses its provider's."""
-        return f"account_{self.name}" if self.base_url else None
+    def cluster(self) -> str:
+        """Name of its own Envoy cluster, where it has one."""
+        return f"account_{self.name}"
+
+    def base_path(self, provider: Provider, surface: Surface) -> str:
+        """What stands before the surface's own path."""
+        values = {**provider.variables, **self.variables}
+        return filled(provider.surfaces[surface].base_path, values)
+
+    def wire(self, provider: Provider, surface: Surface) -> Wire | None:
+        """How requests are wrapped on a surface; None where they pass as they are."""
+        endpoint = provider.surfaces[surface]
+        values = {**provider.variables, **self.variables}
+        return wire_of(endpoint.wire, endpoint.betas, values)
+
+    def identity(self, provider: Provider, surface: Surface) -> Identity | None:
+        """Who it is there, where the header is made at request time."""
+        auth = provider.auth_of(surface)
+        secret = {"aws": self.aws, "google": self.google, "entra": self.entra}.get(auth.needs or "")
+        if secret is None:
+            return None
+        region = self.variables.get(REGION) or provider.variables.get(REGION, "")
+        return identity(auth, self.name, secret, region)

@@ -11,8 +11,10 @@ models by two hundred accounts would be most of a worker's memory.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from catalog.address import Address, split_url
+from catalog.address import Address
+from catalog.auth import Identity
 from catalog.capabilities import UNKNOWN, ModelCapabilities, known
+from catalog.fields import RateLimits
 from catalog.memo import Memo
 from catalog.models import Model, Target
 from catalog.price_lists import ListPrices
@@ -20,6 +22,7 @@ from catalog.prices import Price
 from catalog.providers import Account, Provider
 from catalog.quotes import declared_price
 from catalog.surfaces import CONVERSION_ORDER, SURFACES, SURFACES_OF_KIND, Surface, best_surface
+from catalog.wires import Wire
 
 MAX_REMEMBERED = 4096  # answers of one cache: (name, surface) pairs; clients choose the names
 
@@ -44,6 +47,9 @@ class Route:
     headers: tuple[tuple[str, str], ...] = field(repr=False)  # further static headers
     price: Price | None = field(repr=False)
     capabilities: ModelCapabilities = field(default=UNKNOWN, repr=False)
+    limits: RateLimits | None = field(default=None, repr=False)  # of the account, if it has any
+    identity: Identity | None = None  # whose header is made at request time; `auth` is None then
+    wire: Wire | None = None  # how requests and answers are wrapped; None: as they are
 
     def path(self, rest: str) -> str:
         """The upstream's path; `rest` follows the version segment: /messages, /chat/completions."""
@@ -59,6 +65,8 @@ class _Line:
     base: str
     auth: tuple[str, str] | None = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
+    identity: Identity | None
+    wire: Wire | None
 
 
 class RouteTable:
@@ -131,6 +139,10 @@ class RouteTable:
             price=None,
             capabilities=known().of("", preset, surface),
         )
+
+    def identities(self) -> frozenset[Identity]:
+        """Everybody whose header is made at request time."""
+        return frozenset(line.identity for line in self._lines.values() if line.identity)
 
     def price(self, model: Model, target: Target, asked: str) -> Price | None:
         """The model's own price, else the list price of the target, or the one over the other."""
@@ -244,6 +256,9 @@ def _on(
         headers=line.headers,
         price=price,
         capabilities=capabilities,
+        limits=account.limits if account.limits.ceilings() else None,
+        identity=line.identity,
+        wire=line.wire,
     )
 
 
@@ -265,11 +280,14 @@ def _by_provider(accounts: Iterable[Account]) -> dict[str, tuple[Account, ...]]:
 
 
 def _line(provider: Provider, account: Account, surface: Surface) -> _Line:
-    address = split_url(account.base_url) if account.base_url else provider.address
+    own = account.own_address(provider)
+    address = own or provider.address
     return _Line(
-        cluster=account.cluster or provider.cluster,
+        cluster=account.cluster if own else provider.cluster,
         address=address,
-        base=address.prefix + provider.surfaces[surface].base_path,
+        base=address.prefix + account.base_path(provider, surface),
         auth=provider.auth_header(account.credential, surface),
         headers=tuple((n, value.get_secret_value()) for n, value in provider.headers.items()),
+        identity=account.identity(provider, surface),
+        wire=account.wire(provider, surface),
     )

@@ -12,7 +12,7 @@ surface that it serves to a base path; the rest of the upstream path is the same
     gemini_embeddings  base + /models/{model}:embedContent, :batchEmbedContents
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 Surface = Literal[
@@ -50,6 +50,12 @@ CONVERSION_ORDER: dict[Surface, tuple[Surface, ...]] = {
 }
 
 
+def home(offered: Iterable[Surface]) -> Surface:
+    """The surface at which a provider is at home: its first of chat, else its first of all."""
+    known = tuple(offered)
+    return next((surface for surface in known if surface in CHAT_SURFACES), known[0])
+
+
 def best_surface(asked: Surface, offered: Sequence[Surface]) -> Surface | None:
     """The surface on which a provider is asked what came in on another; None: on none.
 
@@ -62,9 +68,9 @@ def best_surface(asked: Surface, offered: Sequence[Surface]) -> Surface | None:
     if asked in offered:
         return asked
     wanted = CONVERSION_ORDER.get(asked, ())
-    home = next((surface for surface in offered if surface in CHAT_SURFACES), None)
-    if home == "openai_chat" and home in wanted:
-        return home
+    at_home = next((surface for surface in offered if surface in CHAT_SURFACES), None)
+    if at_home == "openai_chat" and at_home in wanted:
+        return at_home
     return next((surface for surface in wanted if surface in offered), None)
 
 

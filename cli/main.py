@@ -13,7 +13,8 @@ import structlog
 import typer
 
 from cli.binaries import envoy_binary
-from cli.commands import catalog, credits, customers, envoy, keys, ledger
+from cli.commands import catalog, credits, customers, envoy, keys, ledger, rests, upstreams
+from cli.commands.add_provider import add_provider
 from cli.commands.demo import demo
 from cli.commands.demo_key import demo_key
 from cli.commands.doctor import doctor
@@ -36,11 +37,15 @@ app.command()(publish)
 app.command()(workers)
 app.command()(usage)
 keys.app.command("demo")(demo_key)
+catalog.app.command("add-provider")(add_provider)
+rests.app.command("test")(upstreams.test)
+rests.app.command("models")(upstreams.models)
 envoy.app.command("run")(run_envoy)
 app.add_typer(keys.app, name="keys")
 app.add_typer(customers.app, name="customers")
 app.add_typer(credits.app, name="credits")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(rests.app, name="upstreams")
 app.add_typer(envoy.app, name="envoy")
 app.add_typer(ledger.app, name="ledger")
 

@@ -54,6 +54,7 @@ class Asked:
     request: Request | None = None
     rewritten: bool = False  # `body` is not what Envoy has any more
     dry: str | None = None
+    betas: str = ""  # the header anthropic-beta
 
     @property
     def content_type_is_json(self) -> bool:
@@ -92,6 +93,7 @@ def read(
         streamed=asked.streamed and not asked.counts,
         strict=headers.get(STRICT_HEADER, "").lower() in ("true", "1"),
         carries=opened.door.convertible and stripping.carries(body),
+        betas=headers.get("anthropic-beta", ""),
     )
 
 

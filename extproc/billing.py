@@ -1,13 +1,13 @@
 """What a request may cost at most, what becomes of it when less can be paid, and what it did cost.
 
 The worst case is the estimated input and the output cap at the dearest route that the attempts may
-take, because the hold is made once for all of them. Where the balance pays for less, the cap is
-lowered to what it pays for; below the operator's minimum the request is refused. What is charged in
-the end is what was metered, never the estimate, except where nobody told and nothing could be
-counted otherwise.
+take, because the hold is made once for all of them, and which of them are healthy may change. Where
+the balance pays for less, the cap is lowered to what it pays for; below the operator's minimum the
+request is refused. What is charged in the end is what was metered, never the estimate, except where
+nobody told and nothing could be counted otherwise.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from catalog.prices import Reach
 from extproc.asking import Asked
 from extproc.exchange.ticket import Ticket
 from extproc.meter import Meter
-from extproc.tariff import Tariff, affordable_output, worst_case_micro
+from extproc.tariff import Tariff, affordable_output, dear_of, worst_case_micro
 from extproc.world import World
 from ledger.model import Admission, Limit, LimitKind, LimitState, UsageSource, Verdict
 from translators.canonical.failure import Failure, Kind
@@ -24,7 +24,7 @@ from translators.canonical.usage import Usage
 from translators.estimate import estimate, estimate_body
 
 if TYPE_CHECKING:
-    from catalog import Catalog, Route
+    from catalog import Catalog
     from extproc.routing import Chosen
     from ledger.model import KeyFacts
 
@@ -70,45 +70,61 @@ class Quote:
         return worst_case_micro(self.tariffs, self.input_tokens, output, self.reach)
 
 
-def quote(world: World, asked: Asked, chosen: "Chosen", tries: int) -> Quote | None:
-    """The worst case; None for what costs nothing."""
+def quote(world: World, asked: Asked, chosen: "Chosen") -> Quote | None:
+    """The worst case on whichever of its routes; None for what costs nothing."""
     door = asked.opened.door
     if door.free or door.stored:
         return None
-    billing, multiplier = world.catalog.billing, world.catalog.multiplier(chosen.group)
-    routes = chosen.routes[:tries]
+    billing = world.catalog.billing
     body = asked.body or b""
     tokens = estimate(asked.request) if asked.request is not None else estimate_body(body)
-    cap = 0 if door.kind == "embeddings" else _cap(asked, routes, billing.default_output_tokens)
+    cap = 0 if door.kind == "embeddings" else _cap(asked, chosen, billing.default_output_tokens)
+    tariffs = chosen.tariffs
+    writes = any(surface.startswith("openai") for way in chosen.ways for surface in way.surfaces)
     return Quote(
-        tariffs=tuple(Tariff(route.price, multiplier) for route in routes),
+        tariffs=tariffs,
         input_tokens=tokens,
         output_cap=cap,
         minimum_output=billing.minimum_output_tokens,
-        reach=_reach(body),
+        reach=_reach(body, dear_of(tariffs), writes),
     )
 
 
-def _cap(asked: Asked, routes: "Iterable[Route]", default: int) -> int:
+def _cap(asked: Asked, chosen: "Chosen", default: int) -> int:
     if asked.output_cap is not None:
         return asked.output_cap
-    known = [route.capabilities.max_output_tokens for route in routes]
+    known = [way.most_output for way in chosen.ways]
     return max((most for most in known if most is not None), default=default)
 
 
-def _reach(body: bytes) -> Reach:
-    """Which dear buckets the body shows a way to. A word too many only holds a little more."""
+# Words that show a way to what a model looks at or hears: film is both, and so may be whatever lies
+# in a file store.
+_STORED = (b'"fileData"', b'"file_data"')
+_LOOKED_AT = (b"image", b"video", b"pdf", *_STORED)
+_HEARD = (b"audio", b"AUDIO", b"video", *_STORED)
+_SEARCHED = (b"web_search", b"googleSearch", b"google_search")
+
+
+def _reach(body: bytes, dear: Container[str], writes: bool) -> Reach:
+    """Which dear buckets the body shows a way to. A word too many only holds a little more. What
+    costs no more than text is not looked for: in a long conversation each word takes its time.
+
+    `writes`: an upstream keeps prompts in its cache without being asked.
+    """
+
+    def says(*words: bytes) -> bool:
+        return any(word in body for word in words)
+
+    heard = "audio_input" in dear or "audio_output" in dear
+    web, files = "web_search" in dear, "file_search" in dear
     return Reach(
-        cache_write_5m=b'"cache_control"' in body,
-        cache_write_1h=b'"1h"' in body,
-        images=b"image" in body,
-        audio=b"audio" in body,
-        web_searches=ASSUMED_SEARCHES if _searches(body) else 0,
+        cache_write_5m="cache_write_5m" in dear and (writes or says(b'"cache_control"')),
+        cache_write_1h="cache_write_1h" in dear and says(b'"1h"', b'"12h"'),
+        images="image_input" in dear and says(*_LOOKED_AT),
+        audio=heard and says(*_HEARD),
+        web_searches=ASSUMED_SEARCHES if web and says(*_SEARCHED) else 0,
+        file_searches=ASSUMED_SEARCHES if files and says(b"file_search") else 0,
     )
-
-
-def _searches(body: bytes) -> bool:
-    return any(word in body for word in (b"web_search", b"googleSearch", b"google_search"))
 
 
 def limits_of(catalog: "Catalog", facts: "KeyFacts", group: str | None) -> tuple[Limit, ...]:

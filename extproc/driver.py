@@ -2,7 +2,7 @@
 back.
 
 The exchange decides; this file waits. One coroutine for one gRPC stream; the only other thing
-that runs is the renewal of leases, once a second for all streams of the worker together.
+that runs looks after all streams of the worker together: signs of life to Redis and to callers.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import structlog
 
 from extproc import wire
 from extproc.exchange.actions import (
+    Accuse,
     Action,
     Admit,
     Close,
@@ -24,28 +25,39 @@ from extproc.exchange.actions import (
     LookUpAnswer,
     LookUpKey,
     LookUpSeals,
+    LookUpTries,
+    NoteTry,
+    Praise,
+    Release,
+    Reserve,
     SendBody,
     Settle,
+    Told,
 )
 from extproc.exchange.events import (
     AdmissionDecided,
     AnswerForgotten,
     AnswerLookedUp,
+    AnswerOverdue,
     Event,
     Gone,
     HoldElapsed,
     KeyLookedUp,
+    PlaceDecided,
     SealsLookedUp,
     Settled,
     StoreFailed,
+    TriesLookedUp,
 )
 from extproc.exchange.exchange import Exchange
 from extproc.exchange.phases import Phase
+from extproc.signs import TOGETHER, Signs
 from extproc.stores import Stores
 from extproc.telemetry import Telemetry
 from extproc.world import World
+from ledger.cooldowns import Reserved
 from ledger.errors import LedgerError
-from ledger.model import Settlement
+from ledger.model import Admission, Settlement
 
 log = structlog.get_logger("extproc")
 
@@ -53,14 +65,24 @@ log = structlog.get_logger("extproc")
 # body does not keep all others that are merely large.
 HEAVY_THREADS = 2
 
-Question = LookUpKey | LookUpAnswer | LookUpSeals | ForgetAnswer | Admit | Settle
+SAID_EVERY_S = 10.0  # the same of a store that is away
+
+Question = (
+    LookUpKey | LookUpAnswer | LookUpSeals | ForgetAnswer | LookUpTries | Admit | Reserve | Settle
+)
+
+# What a reader gets that was woken with nothing to read; Envoy sends no empty message.
+WOKEN = b""
 
 
 class Stream(TypingProtocol):
     """Envoy's side of one gRPC stream. `read` gives None at the end. `nudge` writes from outside
-    the exchange's own coroutine; False where the stream is over."""
+    the exchange's own coroutine; False where the stream is over. `wake` ends a read that waits with
+    WOKEN."""
 
     async def read(self) -> bytes | None: ...
+
+    def wake(self) -> None: ...
 
     async def write(self, data: bytes) -> None: ...
 
@@ -86,6 +108,7 @@ class Driver:
         self._telemetry = telemetry
         self._new_id = new_id
         self._open: dict[int, tuple[Exchange, Stream]] = {}
+        self._quiet_until_s = 0.0
         self._threads = ThreadPoolExecutor(HEAVY_THREADS, "heavy")
 
     @property
@@ -170,11 +193,15 @@ class Driver:
                     | LookUpAnswer()
                     | LookUpSeals()
                     | ForgetAnswer()
+                    | LookUpTries()
                     | Admit()
+                    | Reserve()
                     | Settle()
                 ):
                     answer = await self._ask(action)
                     await self._perform(stream, exchange, await self._decided(exchange, answer))
+                case NoteTry() | Accuse() | Praise() | Release():
+                    await self._tell(action)
                 case SendBody() if len(action.data) > wire.MAX_BODY_BYTES:
                     for part in wire.parts(action):
                         await stream.write(wire.write(part))
@@ -196,58 +223,122 @@ class Driver:
                 case ForgetAnswer():
                     await stores.forget(action)
                     return AnswerForgotten()
+                case LookUpTries():
+                    return TriesLookedUp(await stores.tries(action))
                 case Admit():
-                    return AdmissionDecided(await stores.admit(action.request))
+                    return AdmissionDecided(await self._admit(action))
+                case Reserve():
+                    return PlaceDecided(await stores.reserve(action.reservation, now_ms()))
                 case Settle():
-                    self._telemetry.settled(action.record)
-                    settlement = Settlement(action.shard, action.record, self.world.worker_id)
-                    await stores.settle(settlement, action.pin, action.kept)
+                    await self._settle(action)
                     return Settled()
         except LedgerError:
+            self._missed(type(action).__name__)
+            return _without_store(action)
+
+    def _missed(self, what: str) -> None:
+        """In an outage every request misses something: that is counted, and said now and then."""
+        self._telemetry.store_failures.inc()
+        now_s = time.monotonic()
+        if now_s >= self._quiet_until_s:
+            self._quiet_until_s = now_s + SAID_EVERY_S
+            log.warning("store unavailable", action=what)
+
+    async def _admit(self, action: Admit) -> Admission:
+        admission = await self._stores.admit(action.request)
+        if admission.local:
+            self._telemetry.decided_alone(admission.verdict)
+        return admission
+
+    async def _settle(self, action: Settle) -> None:
+        if action.after_ms:
+            await asyncio.sleep(action.after_ms / 1000)
+        self._telemetry.settled(action.record)
+        settlement = Settlement(action.shard, action.record, self.world.worker_id)
+        await self._stores.settle(settlement, action.pin, action.kept)
+
+    async def _tell(self, action: Told) -> None:
+        """What the stores are told and nobody waits for. An exchange does not suffer where they are
+        away: the next attempt knows less, an account is asked that would better rest."""
+        stores = self._stores
+        try:
+            match action:
+                case NoteTry():
+                    self._telemetry.failed(action.attempt)
+                    await stores.note(action, self.world.worker_id)
+                case Accuse():
+                    await stores.accuse(action.evidence, now_ms())
+                case Praise():
+                    await stores.praise(action.account, action.model, now_ms())
+                case Release():
+                    await stores.release(action.reservation, action.tokens, now_ms())
+        except LedgerError:
             self._telemetry.store_failures.inc()
-            log.warning("store unavailable", action=type(action).__name__)
-            # A settlement that could not be written is not the caller's trouble: the lease lapses
-            # and
-            # is settled from its note.
-            return Settled() if isinstance(action, Settle) else StoreFailed()
 
     async def _leave(self, exchange: Exchange) -> None:
         """The stream ended under us (cancelled, broken): settle what was produced."""
         actions = exchange.handle(Gone(), now_ms())
-        asked = [a for a in actions if isinstance(a, Settle)]
-        for action in asked:
-            exchange.handle(await self._ask(action), now_ms())
+        for action in actions:
+            match action:
+                case Settle():
+                    exchange.handle(await self._ask(action), now_ms())
+                case NoteTry() | Accuse() | Praise() | Release():
+                    await self._tell(action)
+                case _:
+                    pass
 
     async def tend(self, every_ms: int) -> None:
-        """Signs of life, for ever: to Redis for every open lease, each once a third of the lease's
-        time, and to callers of translated streams who have heard nothing for long."""
-        renewed: dict[int, int] = {}
+        """Signs of life, for ever: to Redis for open leases, where signs.py says so, and to callers
+        of translated streams who have heard nothing for long."""
+        signs = Signs()
         while True:
             await asyncio.sleep(every_ms / 1000)
-            now = now_ms()
-            due_ms = self.world.lease_ms // 3
-            renewed = {key: at for key, at in renewed.items() if key in self._open}
-            for key, (exchange, stream) in list(self._open.items()):
-                await self._keep_alive(exchange, stream, now)
-                if not exchange.at_stake or now - renewed.setdefault(key, now) < due_ms:
-                    continue
-                renewed[key] = now
-                await self._renew(exchange, now)
+            for exchange, stream in list(self._open.values()):
+                await self._keep_alive(exchange, stream, now_ms())
+                if exchange.is_overdue(now_ms()):
+                    stream.wake()
+            exchanges = {key: exchange for key, (exchange, _) in self._open.items()}
+            due = signs.due(exchanges, self.world.lease_ms, now_ms())
+            for start in range(0, len(due), TOGETHER):
+                some = due[start : start + TOGETHER]
+                await asyncio.gather(*(self._renew(exchange) for exchange in some))
 
     async def _keep_alive(self, exchange: Exchange, stream: Stream, now: int) -> None:
         for body in exchange.keep_alive(now):
             if not await stream.nudge(wire.write(body)):
                 log.info("keep-alive not sent")  # the exchange's own coroutine sees the end too
 
-    async def _renew(self, exchange: Exchange, now: int) -> None:
+    async def _renew(self, exchange: Exchange) -> None:
+        if not exchange.at_stake:
+            return
+        now = now_ms()
         record = exchange.so_far(now)
         try:
             await self._stores.renew(
                 exchange.shard, self.world.worker_id, record, now, self.world.lease_ms
             )
-        except LedgerError as error:
-            log.warning("lease not renewed", why=type(error).__name__)
+            if (held := exchange.reserved) is not None:
+                await self._stores.hold_on(held, now + self.world.lease_ms)
+        except LedgerError:
+            self._missed("Renew")
 
 
 def _event(data: bytes | None) -> Event:
-    return Gone() if data is None else wire.read(data)
+    if data is None:
+        return Gone()
+    return AnswerOverdue() if data == WOKEN else wire.read(data)
+
+
+def _without_store(action: Question) -> Event:
+    """What an exchange hears where the store does not answer. A settlement that could not be
+    written is not the caller's trouble: the lease lapses and is settled from its note. Nor are
+    attempts that are not known, or the limits of an account, which the upstream counts too."""
+    match action:
+        case Settle():
+            return Settled()
+        case LookUpTries():
+            return TriesLookedUp(())
+        case Reserve():
+            return PlaceDecided(Reserved(granted=True))
+        case _:
+            return StoreFailed()

@@ -5,7 +5,7 @@ from extproc.doors import Opened, portal_path
 from extproc.exchange.actions import SendBody, SendHeaders, SendTrailers, SendUpstream
 from extproc.exchange.events import Event, ResponseBody, ResponseHeaders, ResponseTrailers
 from extproc.exchange.phases import Signal
-from extproc.relay import Step
+from extproc.exchange.step import Step
 from ledger.keys import KeyHandle
 
 
@@ -29,7 +29,8 @@ def forwarded(event: Event, request_id: str, hint: str | None) -> Step:
     """An answer of the portal's, or of Envoy's own, on its way to the caller."""
     match event:
         case ResponseHeaders():
-            headers = SendHeaders(replies.identity(request_id, hint), ())
+            # Envoy's own reply where the portal is away asks for a retry, which is not for this.
+            headers = SendHeaders(replies.identity(request_id, hint), ("x-clavis-retry",))
             return Step(Signal.ENDED if event.end else Signal.MORE, [headers])
         case ResponseBody():
             body = SendBody(event.data, event.end)

@@ -1,5 +1,6 @@
 """Answers that the gateway gives itself: stored answers, estimated counts, dry runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -75,12 +76,20 @@ def continued(world: World, asked: Asked, kept: bytes) -> Asked | Failure:
     return replace(asked, body=body, rewritten=True, carries=stripping.carries(body))
 
 
-def dry_run(world: World, asked: Asked, facts: "KeyFacts", request_id: str) -> OwnAnswer | Failure:
+def dry_run(
+    world: World,
+    asked: Asked,
+    facts: "KeyFacts",
+    request_id: str,
+    headers: Mapping[str, str],
+) -> OwnAnswer | Failure:
     """What would be sent, what it would lose and cost. Nobody is asked."""
-    chosen = route_of(world, asked, facts, request_id, None)
+    chosen = route_of(world, asked, facts, request_id, None, headers)
     if isinstance(chosen, Failure):
         return chosen
-    route = next((r for r in chosen.routes if asked.dry in ("", r.surface)), None)
+    fitting = (one for one in chosen.candidates() if asked.dry in ("", one.route.surface))
+    candidate = next(fitting, None)
+    route = candidate.route if candidate else None
     target = world.protocol(route.surface if route else str(asked.dry))
     capabilities = (
         translation.capabilities_of(route.capabilities) if route else DEFAULT_CAPABILITIES
@@ -93,7 +102,7 @@ def dry_run(world: World, asked: Asked, facts: "KeyFacts", request_id: str) -> O
         param = world.protocol(asked.opened.door.protocol).own_name(error.param)
         return Failure(Kind.INVALID_REQUEST, str(error), param=param)
     tokens = estimate(request)
-    tariff = Tariff(route.price, world.catalog.multiplier(chosen.group)) if route else None
+    tariff = candidate.tariff if candidate else None
     path = target.request_path(name, asked.streamed)
     shown: dict[str, Any] = {
         "from": asked.opened.door.protocol,

@@ -9,6 +9,7 @@ from typing import Protocol as TypingProtocol
 
 from extproc import failures
 from extproc.exchange.ticket import Ticket
+from extproc.wires.framed import FramedWay
 from extproc.world import World
 from translators.canonical.loss import Loss
 from translators.canonical.response import unfold
@@ -16,8 +17,10 @@ from translators.canonical.stream import Failed, Generated, PartDelta, StreamEve
 from translators.conversion import Answering
 from translators.conversion import Passage as AnsweringPassage
 from translators.protocol import NotUnderstood, Protocol, StreamDecoder
+from translators.text_size import TextSize
 
 Passed = tuple[bytes, list[StreamEvent]]
+Refused = tuple[int, bytes, bool]  # status and body of an error, and whether they are as they came
 
 
 class Whole(NamedTuple):
@@ -54,7 +57,20 @@ class Passage(TypingProtocol):
     def ping(self) -> bytes: ...
 
 
-class NativeWay:
+class _AsItCame:
+    """An answer in no envelope: nothing is to be taken off."""
+
+    drops_rest = False  # whether what comes behind the last event is not for the client
+    answers: dict[str, str] | None = None  # headers that stand for the upstream's own
+
+    def opened(self, headers: dict[str, str]) -> dict[str, str]:
+        return headers
+
+    def refusal(self, status: int, headers: dict[str, str], body: bytes) -> Refused:
+        return status, body, True
+
+
+class NativeWay(_AsItCame):
     """The upstream speaks the caller's protocol: an observer reads along."""
 
     translated = False
@@ -74,7 +90,10 @@ class NativeWay:
 class NativePassage:
     """Bytes pass unchanged."""
 
-    __slots__ = ("_bytes", "_events", "_generating", "_observer", "_protocol", "_request_id")
+    __slots__ = (
+        *("_events", "_generating", "_observer", "_protocol", "_request_id"),
+        *("_size", "_texts"),
+    )
 
     content_type = None
     losses: tuple[Loss, ...] = ()
@@ -85,18 +104,18 @@ class NativePassage:
         self._protocol = protocol
         self._request_id = request_id
         self._generating = False
-        self._bytes = 0
+        self._texts = TextSize(protocol.text_fields)
+        self._size = 0
         self._events = 0
 
     @property
     def counted(self) -> int:
-        """By the bytes around the events' frames, four to a token; an event has one at least."""
-        words = self._bytes - self._events * self._protocol.event_bytes
-        return max(words // 4, self._events)
+        """By the text, four bytes to a token; an event has one at least."""
+        return max(-(-self._size // 4), self._events)
 
     def feed(self, data: bytes) -> Passed:
+        self._size += self._texts.feed(data)
         if self._generating:
-            self._bytes += len(data)
             self._events += data.count(b"\ndata:") + data.startswith(b"data:")
         if self._observer is None:
             return data, []
@@ -108,7 +127,7 @@ class NativePassage:
             return data, []
         if not self._generating and any(isinstance(event, Generated) for event in events):
             self._generating = True
-            self._bytes, self._events = len(data), max(data.count(b"data:"), 1)
+            self._events = max(data.count(b"data:"), 1)
         return data, events
 
     def close(self) -> Passed:
@@ -129,10 +148,11 @@ class NativePassage:
         return b""
 
 
-class TranslatedWay:
+class TranslatedWay(_AsItCame):
     """The upstream speaks another protocol, or the caller wants another format."""
 
     translated = True
+    drops_rest = True  # the answer has been said whole
 
     def __init__(self, world: World, ticket: Ticket) -> None:
         reply = ticket.reply
@@ -212,6 +232,7 @@ class TranslatedPassage:
         return passed
 
 
-def way(world: World, ticket: Ticket) -> NativeWay | TranslatedWay:
+def way(world: World, ticket: Ticket) -> NativeWay | TranslatedWay | FramedWay:
     """The way of this exchange's answer."""
-    return NativeWay(world, ticket) if ticket.reply is None else TranslatedWay(world, ticket)
+    made = NativeWay(world, ticket) if ticket.reply is None else TranslatedWay(world, ticket)
+    return FramedWay(made, world, ticket) if ticket.wire or ticket.vouched else made

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from extproc import billing, replies, routing, translation
+from extproc import affinity, billing, replies, routing, seals, translation, wiring
 from extproc.asking import Asked
 from extproc.doors import Opened
-from extproc.exchange.ticket import Reply, Ticket
+from extproc.exchange.ticket import Occasion, Reply, Ticket
+from extproc.routing import Candidate, Chosen
 from extproc.tariff import Tariff
+from extproc.vouching import Vouching
+from extproc.wires.envelope import Sealed
 from extproc.world import World
+from ledger.cooldowns import Ceiling, Reservation
 from translators import capping, stripping
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.loss import Loss, LossKind, Neutral
@@ -22,7 +26,6 @@ from translators.protocol import NotUnderstood
 
 if TYPE_CHECKING:
     from catalog import Route
-    from extproc.routing import Chosen
     from ledger.keys import KeyHandle
     from ledger.model import KeyFacts
 
@@ -43,22 +46,35 @@ class Plan:
     group: str | None = None
     quote: billing.Quote | None = None  # None: it costs nothing
     demanded: Mapping[str, str] = field(default_factory=dict)  # translated: the server's headers
+    probe: bool = False  # the account is due: only one request may try it
+    watched: bool = False  # the account has failed lately
+    unsealed: bool = False  # no sealed value goes with it
+    sealed: Sealed | None = None  # in the envelope of the route's wire
 
     @property
     def has_body(self) -> bool:
         return self.asked.body is not None
 
-    def ticket(
-        self,
-        handle: "KeyHandle",
-        facts: "KeyFacts",
-        request_id: str,
-        attempt: int,
-        started_at_ms: int,
-    ) -> Ticket:
+    def reservation(self, occasion: Occasion, lease_ms: int) -> Reservation | None:
+        """The place that this attempt needs at the account; None where it may just go there."""
+        route, limits = self.route, self.route.limits
+        if limits is None and not self.probe:
+            return None
+        ceiling = Ceiling(limits.rpm, limits.tpm, limits.concurrency) if limits else Ceiling()
+        return Reservation(
+            account=route.account,
+            model=route.upstream_model,
+            attempt_id=f"{occasion.request_id}/{occasion.attempt}",
+            ceiling=ceiling,
+            tokens=self.quote.hold_tokens if self.quote else 0,
+            probe=self.probe,
+            deadline_ms=occasion.now_ms + lease_ms,
+        )
+
+    def ticket(self, handle: "KeyHandle", facts: "KeyFacts", occasion: Occasion) -> Ticket:
         door = self.asked.opened.door
         return Ticket(
-            request_id=request_id,
+            request_id=occasion.request_id,
             shard=handle.shard,
             key_id=facts.key_id,
             customer_id=facts.customer_id,
@@ -70,8 +86,8 @@ class Plan:
             account=self.route.account,
             upstream_model=self.route.upstream_model,
             streamed=self.asked.streamed,
-            attempt=attempt,
-            started_at_ms=started_at_ms,
+            attempt=occasion.attempt,
+            started_at_ms=occasion.started_at_ms,
             last_attempt=self.last_attempt,
             hint=self.asked.opened.hint,
             billed=not door.free,
@@ -81,9 +97,17 @@ class Plan:
             price_source=self.tariff.source,
             input_estimate=self.quote.input_tokens if self.quote else 0,
             window=self.route.capabilities.context_window,
+            tries=occasion.tries,
+            sent_at_ms=occasion.now_ms,
+            unsealed=self.unsealed,
+            watched=self.watched,
+            wire=self.route.wire.name if self.route.wire is not None else "",
+            vouched=self.route.identity is not None,
         )
 
-    def upstream(self, headers: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    def upstream(
+        self, headers: dict[str, str], vouching: Vouching | None = None
+    ) -> tuple[dict[str, str], tuple[str, ...]]:
         """Headers to set and headers to remove."""
         route = self.route
         set_headers = {
@@ -106,9 +130,13 @@ class Plan:
             removed = replies.kept_from_upstream(others)
         if self.body is not None:
             set_headers["content-length"] = str(len(self.body))
+        if self.sealed is not None or route.identity is not None:
+            removed = wiring.finished(self, headers, set_headers, removed, vouching)
         return set_headers, removed
 
     def _upstream_path(self) -> str:
+        if self.sealed is not None:
+            return self.route.path(self.sealed.path)
         if self.path is not None:
             return self.route.path(self.path)
         opened = self.asked.opened
@@ -139,14 +167,23 @@ def _renamed(world: World, asked: Asked, name: str) -> "tuple[bytes | None, tupl
 
 
 def route_of(
-    world: World, asked: Asked, facts: "KeyFacts", request_id: str, account: str | None
-) -> "Chosen | Failure":
-    """The routes of this request in the order of its attempts."""
+    world: World,
+    asked: Asked,
+    facts: "KeyFacts",
+    request_id: str,
+    account: str | None,
+    headers: Mapping[str, str],
+) -> Chosen | Failure:
+    """The ways of this request to its model."""
     door = asked.opened.door
     if door.stored:
         assert account is not None
         return routing.by_account(world.catalog, account, door)
-    return routing.choose(world.catalog, facts, asked.model, door, request_id, account)
+
+    def seed() -> int:
+        return affinity.seed_of(asked, headers, facts.customer_id, request_id)
+
+    return routing.choose(world.catalog, facts, asked.model, door, seed, account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +198,11 @@ _Made = _Passed | translation.Translated | translation.Counted
 
 
 def _made(
-    world: World, asked: Asked, route: "Route", identity: tuple[str, int], strict: bool
-) -> _Made | Failure:
-    """The request for this route. `identity`: request id, start in ms."""
+    world: World, asked: Asked, route: "Route", occasion: Occasion, strict: bool
+) -> "_Made | Failure":
+    """The request for this route."""
     if translation.needed(asked, route):
+        identity = occasion.request_id, occasion.started_at_ms
         return translation.translated(world, asked, route, *identity, strict)
     try:
         body, losses = _renamed(world, asked, route.upstream_model)
@@ -176,33 +214,40 @@ def _made(
     return _Passed(body, losses)
 
 
-def _in_turn(
-    world: World,
-    asked: Asked,
-    routes: "tuple[Route, ...]",
-    identity: tuple[str, int, int],
-    strict: bool,
-) -> "tuple[Route, _Made, int] | Failure":
-    """The route of this attempt, the request for it, and how many routes cannot take it.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The route of this attempt, the request for it, and whether there is another one behind it."""
+
+    candidate: Candidate
+    made: _Made
+    more: bool
+
+
+def _find(
+    world: World, asked: Asked, chosen: Chosen, occasion: Occasion, strict: bool
+) -> _Found | Failure:
+    """The first route that may be asked and can take the request.
 
     A route that would lose what must not be lost is no target of this request: the next one that
-    can take it has the turn. The failure is the first route's, where none can.
+    can take it has the turn. The failure is the first such route's, where none can.
     """
-    request_id, attempt, started_at_ms = identity
-    able: list[tuple[Route, _Made]] = []
-    failures: list[Failure] = []
-    for route in routes:
-        made = _made(world, asked, route, (request_id, started_at_ms), strict)
-        if isinstance(made, Failure):
-            failures.append(made)
+    if len(routing.attempts_made(occasion.tries)) >= world.catalog.limits.max_attempts:
+        return routing.exhausted(occasion.tries)
+    candidates, obstacles = routing.ready(chosen, world.cooldowns, occasion)
+    unable: Failure | None = None
+    for candidate in candidates:
+        if not wiring.is_ready(world, candidate.route):
+            unable = wiring.NOT_READY
             continue
-        able.append((route, made))
-        if len(able) == attempt:
-            break
-    if not able:
-        return failures[0]
-    route, made = able[(attempt - 1) % len(able)]
-    return route, made, len(failures)
+        made = _made(world, asked, candidate.route, occasion, strict)
+        if isinstance(made, Failure):
+            unable = unable or made
+            continue
+        more = any(wiring.is_ready(world, behind.route) for behind in candidates)
+        return _Found(candidate, made, more)
+    if obstacles[0].until_ms:
+        return obstacles[0].failure(occasion.now_ms)
+    return unable or routing.exhausted(occasion.tries)
 
 
 def plan(
@@ -210,41 +255,60 @@ def plan(
     asked: Asked,
     facts: "KeyFacts",
     account: str | None,
-    identity: tuple[str, int, int],
+    occasion: Occasion,
+    headers: Mapping[str, str],
 ) -> "Plan | translation.Counted | Failure":
-    """Where this attempt goes. `identity`: request id, attempt, start in ms."""
-    request_id, attempt, _ = identity
+    """Where this attempt goes."""
     catalog = world.catalog
-    chosen = route_of(world, asked, facts, request_id, account)
+    chosen = route_of(world, asked, facts, occasion.request_id, account, headers)
     if isinstance(chosen, Failure):
         return chosen
-    if asked.answer_in is not None and catalog.passthrough(chosen.group):
+    group = chosen.first.group
+    if asked.answer_in is not None and catalog.passthrough(group):
         message = "This key's group translates nothing, and so no answer into another format."
         return Failure(Kind.INVALID_REQUEST, message, param="style")
-    strict = asked.strict or facts.strict or catalog.strict(chosen.group)
-    found = _in_turn(world, asked, chosen.routes, identity, strict)
+    strict = asked.strict or facts.strict or catalog.strict(group)
+    found = _find(world, asked, chosen, occasion, strict)
     if isinstance(found, Failure):
         return found
-    route, made, unable = found
-    if isinstance(made, translation.Counted):
-        return made
-    tries = min(len(chosen.routes) - unable, catalog.limits.max_attempts)
+    if isinstance(found.made, translation.Counted):
+        return found.made
+    return _planned(world, asked, chosen, found, occasion, strict)
+
+
+def _planned(
+    world: World, asked: Asked, chosen: Chosen, found: _Found, occasion: Occasion, strict: bool
+) -> Plan | Failure:
+    made, route = found.made, found.candidate.route
+    assert not isinstance(made, translation.Counted)
     translated = made if isinstance(made, translation.Translated) else None
-    protocol = route.surface if translated else asked.opened.door.protocol
-    return Plan(
+    protocol = world.protocol(route.surface if translated else asked.opened.door.protocol)
+    body, losses, tries = made.body, made.losses, occasion.tries
+    if unsealed := bool(tries) and tries[-1].reason == seals.SEAL_REFUSED:
+        body, lost = seals.without(body if body is not None else asked.body or b"", protocol)
+        losses = (*losses, *lost)
+    most = world.catalog.limits.max_attempts
+    rests = world.cooldowns
+    quiet = rests.quiet
+    place = route.account, route.upstream_model
+    planned = Plan(
         asked=asked,
-        body=made.body,
+        body=body,
         route=route,
-        last_attempt=attempt >= tries,
-        tariff=Tariff(route.price, catalog.multiplier(chosen.group)),
-        protocol=protocol,
+        last_attempt=not found.more or len(routing.attempts_made(tries)) + 1 >= most,
+        tariff=found.candidate.tariff,
+        protocol=protocol.name,
         reply=translated.reply if translated else None,
         path=translated.path if translated else None,
-        losses=made.losses,
-        demanded=world.protocol(protocol).demanded if translated else {},
-        group=chosen.group,
-        quote=billing.quote(world, asked, chosen, tries + unable),
+        losses=losses,
+        demanded=protocol.demanded if translated else {},
+        group=found.candidate.group,
+        quote=billing.quote(world, asked, chosen),
+        probe=not quiet and rests.due(*place, occasion.now_ms) is not None,
+        watched=not quiet and rests.known(*place) is not None,
+        unsealed=unsealed,
     )
+    return planned if route.wire is None else wiring.sealed(world, planned, strict)
 
 
 def lowered(world: World, made: Plan, most: int) -> Plan | Failure:
@@ -260,7 +324,11 @@ def lowered(world: World, made: Plan, most: int) -> Plan | Failure:
 
 
 def recalled(
-    world: World, asked: Asked, facts: "KeyFacts", request_id: str, attempt: int
+    world: World,
+    asked: Asked,
+    facts: "KeyFacts",
+    request_id: str,
+    headers: Mapping[str, str],
 ) -> tuple[Asked, tuple[str, ...]]:
     """The request, and the calls in it whose reasoning must be looked up for a translation.
 
@@ -268,10 +336,10 @@ def recalled(
     """
     if not translation.may_have_seals(world, asked):
         return asked, ()
-    chosen = route_of(world, asked, facts, request_id, None)
+    chosen = route_of(world, asked, facts, request_id, None, headers)
     if isinstance(chosen, Failure):
         return asked, ()
-    if not any(translation.needed(asked, route) for route in chosen.routes[:attempt]):
+    if not any(translation.needed(asked, one.route) for one in chosen.candidates()):
         return asked, ()
     try:
         return translation.seals_wanted(world, asked)
@@ -284,12 +352,11 @@ def refused(
     asked: Asked | None,
     handle: "KeyHandle",
     facts: "KeyFacts",
-    identity: tuple[str, int, int],
+    occasion: Occasion,
 ) -> Ticket:
-    """The ticket of a request that goes nowhere. `identity`: request id, attempt, start in ms."""
-    request_id, attempt, started_at_ms = identity
+    """The ticket of a request that goes nowhere."""
     return Ticket(
-        request_id=request_id,
+        request_id=occasion.request_id,
         shard=handle.shard,
         key_id=facts.key_id,
         customer_id=facts.customer_id,
@@ -301,6 +368,7 @@ def refused(
         account=None,
         upstream_model=None,
         streamed=False,
-        attempt=attempt,
-        started_at_ms=started_at_ms,
+        attempt=occasion.attempt,
+        started_at_ms=occasion.started_at_ms,
+        tries=occasion.tries,
     )

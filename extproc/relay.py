@@ -10,9 +10,7 @@ The usage record is settled before the client can have seen the end: at the prot
 marker, or with the last byte, whichever comes first.
 """
 
-from typing import NamedTuple
-
-from extproc import billing, failures, replies
+from extproc import failures, replies
 from extproc.exchange.actions import (
     Action,
     Close,
@@ -20,14 +18,15 @@ from extproc.exchange.actions import (
     Refuse,
     SendBody,
     SendHeaders,
-    Settle,
     before_trailers,
 )
 from extproc.exchange.phases import Signal
-from extproc.exchange.ticket import Ticket, record
+from extproc.exchange.step import Step
+from extproc.exchange.ticket import Ticket
 from extproc.keeping import Keeping
-from extproc.meter import Meter
 from extproc.passage import Passage, way
+from extproc.reckoning import Reckoning
+from extproc.seals import SEAL_REFUSED
 from extproc.tariff import Tariff
 from extproc.world import World
 from ledger.model import Outcome, UsageRecord
@@ -38,14 +37,6 @@ from translators.protocol import NotUnderstood
 HELD_LIMIT = 256 * 1024  # bytes of a stream held back: far above any opening without content
 COLLECTED_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer: images in base64 fit
 ERROR_LIMIT = 1024 * 1024  # bytes of an upstream's error: more is not an error message
-
-
-class Step(NamedTuple):
-    """What was decided, and what is to be done now."""
-
-    signal: Signal
-    actions: list[Action]
-
 
 _MORE = Step(Signal.MORE, [])
 
@@ -60,11 +51,9 @@ class Relay:
         "_headers",
         "_keeping",
         "_kept",
-        "_losses",
         "_passage",
+        "_reckoning",
         "_sent_at_ms",
-        "_tariff",
-        "_upstream_request_id",
         "_way",
         "_world",
         "defect",
@@ -76,20 +65,18 @@ class Relay:
     def __init__(self, world: World, ticket: Ticket, tariff: Tariff) -> None:
         self.ticket = ticket
         self.defect: Exception | None = None  # a fault of ours that the caller was told of
-        self._tariff = tariff
-        self.meter = Meter()
+        self._reckoning = Reckoning(world, ticket, tariff)
+        self.meter = self._reckoning.meter
         self._world = world
         self._way = way(world, ticket)
         self._keeping = Keeping(world, ticket) if ticket.reply is not None else None
         self._passage: Passage | None = None
-        self._losses: tuple[str, ...] = ()  # of the answer; those of the request are the ticket's
         self._sent_at_ms = 0
         self._headers: dict[str, str] = {}
         self._kept: tuple[str, ...] = ()
         self._body: list[bytes] = []
         self.held_bytes = 0
         self._error_status: int | None = None
-        self._upstream_request_id: str | None = None
         self._after_settlement: list[Action] = []
 
     # ------------------------------------------------------------------ phase SENT
@@ -98,10 +85,13 @@ class Relay:
         """The upstream's headers have come (or Envoy's, where no upstream answered)."""
         status = int(headers.get(":status", "502"))
         self._kept = replies.kept_from_client(headers)
-        self._upstream_request_id = headers.get("request-id") or headers.get("x-request-id")
+        headers = self._way.opened(headers)
+        books = self._reckoning
+        books.upstream_request_id = headers.get("request-id") or headers.get("x-request-id")
+        self._headers = headers
         if flags := headers.get("x-clavis-local"):
             return self._fail(failures.local(flags), now_ms, bodiless=end)
-        self._headers = headers
+        books.upstream_status = status
         if end:
             return self._bodiless(status, now_ms)
         if status >= 400:
@@ -155,6 +145,8 @@ class Relay:
         """Send what was held, headers first."""
         self._sent_at_ms = now_ms
         actions: list[Action] = [self._send_headers({})]
+        if self.meter.generated:
+            actions += self._reckoning.went_well()
         if body := self._take_body():
             actions.append(SendBody(body, end=False))
         return Step(Signal.RELEASED, actions)
@@ -181,9 +173,9 @@ class Relay:
         return [SendBody(ping, end=False)] if ping else []
 
     def _is_over(self) -> bool:
-        """The client has it all: a terminal marker, or an error that ends a translated stream."""
+        """The client has it all: a terminal marker, or an error behind which nothing is said."""
         meter = self.meter
-        return meter.ended or (self._way.translated and meter.failure is not None)
+        return meter.ended or (self._way.drops_rest and meter.failure is not None)
 
     def _ended(self, data: bytes, end: bool, now_ms: int, *, headers: bool) -> Step:
         """The terminal marker or the last byte is here: settle, then let the client see it."""
@@ -194,7 +186,7 @@ class Relay:
             last.append(Close())
         status = int(self._headers.get(":status", "200"))
         if self._passage is not None:
-            self._losses = tuple(str(loss) for loss in self._passage.losses)
+            self._reckoning.losses = tuple(str(loss) for loss in self._passage.losses)
             self.defect = self._passage.defect
         return self._settle(status, self._outcome(), now_ms, last)
 
@@ -246,37 +238,37 @@ class Relay:
             return self._fail(failures.unreadable(), now_ms)
         body, self.defect = whole.body, whole.defect
         self._take(whole.events, now_ms)
-        self._losses = tuple(str(loss) for loss in whole.losses)
+        self._reckoning.losses = tuple(str(loss) for loss in whole.losses)
         translated, failure = self._way.translated, self.meter.failure
         if translated and self.meter.truncated:
             failure = failures.truncated()
-        if failure is not None and (
-            translated
-            or (
-                not self.ticket.last_attempt
-                and failures.is_retriable(failure.http_status, failure.kind)
-            )
-        ):
+        if failure is not None and (translated or self._may_retry(failure, now_ms)):
             return self._fail(failure, now_ms)
         status = int(self._headers[":status"])
         kept = self._record(status, self._outcome(), now_ms)
         extra = replies.figures(kept)
         if kept.losses:
             extra["x-clavis-losses"] = replies.losses(kept.losses)
-        headers = self._send_headers(extra)
-        return self._settle_record(kept, [headers, SendBody(body, end=True), Close()])
+        last: list[Action] = [self._send_headers(extra), SendBody(body, end=True), Close()]
+        return self._settle_record(kept, last)
 
     def _upstream_error(self, status: int, body: bytes, now_ms: int) -> Step:
         protocol = self._world.protocol(self.ticket.upstream_protocol)
+        status, body, same = self._way.refusal(status, self._headers, body)
         failure = protocol.decode_failure(status, self._headers, body)
-        retriable = failures.is_retriable(status, failure.kind)
-        if retriable and not self.ticket.last_attempt:
+        if self._may_retry(failure, now_ms, status) or self._to_be_unsealed(failure):
             return self._fail(failure, now_ms)
-        same = self.ticket.protocol == self.ticket.upstream_protocol
+        same = same and self.ticket.protocol == self.ticket.upstream_protocol
         if same and failures.is_verbatim(status) and not failures.is_ours(failure):
+            self.meter.failure = failure
             last: list[Action] = [self._send_headers({}), SendBody(body, end=True), Close()]
             return self._settle(status, Outcome.FAILED, now_ms, last)
         return self._fail(failure, now_ms)
+
+    def overdue(self, now_ms: int) -> Step:
+        """The upstream has not even begun: nobody waits any longer."""
+        failure = Failure(Kind.TIMEOUT, "The upstream did not begin its answer in time.")
+        return self._fail(failure, now_ms, bodiless=True)
 
     # ------------------------------------------------------------------ ends
 
@@ -285,41 +277,52 @@ class Relay:
         protocol = self._world.protocol(self.ticket.protocol)
         seen = failures.for_caller(failure, protocol)
         extra = replies.answered(self.ticket)
-        retriable = failures.is_retriable(failure.http_status, failure.kind)
-        retry = retriable and not self.ticket.last_attempt
+        unseal = self._to_be_unsealed(failure)
+        retry = unseal or self._may_retry(failure, now_ms)
         if retry:
             extra["x-clavis-retry"] = "upstream"
         status, headers, body = replies.refusal(seen, protocol, self.ticket.request_id, extra)
         actions = self._replace_answer(status, headers, body, bodiless)
         if retry:
-            return Step(Signal.RETRY, actions)
+            reason = SEAL_REFUSED if unseal else failure.kind.value
+            return Step(Signal.RETRY, [*self._reckoning.retried(failure, reason, now_ms), *actions])
         self.meter.failure = failure
         return self._settle(status, Outcome.FAILED, now_ms, actions)
+
+    def _may_retry(self, failure: Failure, now_ms: int, status: int | None = None) -> bool:
+        """Whether another attempt may follow: another upstream may answer, and there is time."""
+        if not failures.is_retriable(status or failure.http_status, failure.kind):
+            return False
+        within_ms = self._world.catalog.limits.failover_within_ms
+        return not self.ticket.last_attempt and now_ms - self.ticket.started_at_ms < within_ms
+
+    def _to_be_unsealed(self, failure: Failure) -> bool:
+        """Whether to ask once more, the same account, without what it does not take back."""
+        return failure.seal_refused and not self.ticket.unsealed
 
     def _replace_answer(
         self, status: int, headers: dict[str, str], body: bytes, bodiless: bool
     ) -> list[Action]:
         if bodiless:
             return [Refuse(status, headers, body), Close()]
-        set_headers = {":status": str(status), **headers}
         kept = replies.kept_of_translated(self._headers) if self._way.translated else self._kept
-        removed = ("content-length", "content-encoding", "transfer-encoding", *kept)
-        removed = tuple(name for name in dict.fromkeys(removed) if name not in set_headers)
-        return [SendHeaders(set_headers, removed), SendBody(body, end=True), Close()]
+        told = {":status": str(status), **headers}
+        return [SendHeaders(told, replies.replaced(told, kept)), SendBody(body, end=True), Close()]
 
-    def abandoned(self, now_ms: int) -> Step:
-        """Envoy closed the stream: nobody is there to answer, but what was produced is recorded."""
-        return self._settle(499, Outcome.ABANDONED, now_ms, [Close()], Signal.ABANDONED)
+    def abandoned(self, now_ms: int, *, unseen: bool) -> Step:
+        """Envoy closed the stream: what was produced is recorded. `unseen`: while the answer was
+        held, so that the upstream may have broken off, and another attempt takes the lease over."""
+        made = self._settle(499, Outcome.ABANDONED, now_ms, [Close()], Signal.ABANDONED)
+        return (
+            Step(made.signal, self._reckoning.broke_off(made.actions, now_ms)) if unseen else made
+        )
 
     def finishing(self, data: bytes, end: bool) -> Step:
         """After settlement: what is left passes. A translated answer has been said whole."""
-        if self._way.translated:
-            data = b""
-        if not (end or data):
-            return _MORE
-        if not end:
-            return Step(Signal.MORE, [SendBody(data, end=False)])
-        return Step(Signal.ENDED, [SendBody(data, end=True), Close()])
+        data = b"" if self._way.drops_rest else data
+        if end:
+            return Step(Signal.ENDED, [SendBody(data, end=True), Close()])
+        return Step(Signal.MORE, [SendBody(data, end=False)]) if data else _MORE
 
     def before_trailers(self, made: Step) -> Step:
         """The upstream ended with trailers: what was to close the answer comes before them."""
@@ -331,8 +334,6 @@ class Relay:
         actions, self._after_settlement = self._after_settlement, []
         closed = any(isinstance(action, Close) for action in actions)
         return Step(Signal.SETTLED if closed else Signal.RECORDED, actions)
-
-    # ------------------------------------------------------------------ the record
 
     def _settle(
         self,
@@ -348,7 +349,7 @@ class Relay:
         self, kept: UsageRecord, last: list[Action], signal: Signal = Signal.ENDED
     ) -> Step:
         self._after_settlement = last
-        ticket = self.ticket
+        ticket, failure = self.ticket, self.meter.failure
         pin = None
         if ticket.keeps_answer and self.meter.answer_id and ticket.account:
             pin = (self.meter.answer_id, ticket.account)
@@ -356,26 +357,24 @@ class Relay:
         if self._keeping is not None:
             keep = self._keeping.kept()
             self.defect = self.defect or self._keeping.defect
-        return Step(signal, [Settle(ticket.shard, kept, pin, keep)])
+        if failure is None and self.meter.truncated:
+            failure = failures.truncated()
+        said: list[Action] = []
+        if failure is not None:
+            said = self._reckoning.failed(failure)
+        elif kept.outcome is Outcome.COMPLETED:
+            said = self._reckoning.went_well()
+        return Step(signal, [*said, *self._reckoning.settle(kept, pin, keep)])
 
     def _record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
-        meter, ticket = self.meter, self.ticket
+        self._reckoning.counted = self.metered[0]
+        return self._reckoning.record(status, outcome, now_ms)
+
+    @property
+    def metered(self) -> tuple[int, object]:
+        """What was counted and what was reported: the same as long as nothing new is produced."""
         counted = self._passage.counted if self._passage is not None else self.held_bytes // 4
-        left = outcome is Outcome.ABANDONED
-        bill = billing.bill(ticket, meter, counted, self._tariff, left=left)
-        return record(
-            ticket,
-            status,
-            outcome,
-            latency_ms=max(now_ms - ticket.started_at_ms, 0),
-            ttft_ms=meter.ttft_ms,
-            finish=meter.finish.unified.value if meter.finish else None,
-            upstream_request_id=self._upstream_request_id,
-            usage=bill.usage,
-            cost_micro=bill.cost_micro,
-            losses=ticket.losses + self._losses,
-            source=bill.source,
-        )
+        return counted, self.meter.usage
 
     def so_far(self, now_ms: int) -> UsageRecord:
         """The record as it would be if this worker died now."""
@@ -389,6 +388,8 @@ class Relay:
             written = self._passage.content_type if self._passage is not None else None
             set_headers["content-type"] = written or "application/json"
             removed = replies.kept_of_translated(self._headers)
+        elif (answers := self._way.answers) is not None:
+            set_headers, removed = set_headers | answers, (*removed, "content-length")
         return SendHeaders(set_headers, tuple(n for n in removed if n not in set_headers))
 
     def _take_body(self) -> bytes:

@@ -5,10 +5,12 @@ traces of the client's network, hop-by-hop headers and our own vocabulary. Clien
 everything passes except the upstream's ids, account names and account limits.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from extproc.exchange.ticket import Ticket
 from ledger.model import UsageRecord
+from ledger.records import fresh_input, visible_output
 from translators.canonical.failure import Failure
 from translators.protocol import Protocol
 
@@ -56,7 +58,14 @@ _PRIVATE = frozenset(
         "te",
     }
 )
-_PRIVATE_PREFIXES = ("x-clavis-", "x-forwarded-", "x-envoy-", "x-amzn-", "cf-", "sec-fetch-")
+_PRIVATE_PREFIXES = (
+    "x-clavis-",
+    "x-forwarded-",
+    "x-envoy-",
+    "x-amz",  # x-amzn- too; what begins with x-amz- would have to be signed
+    "cf-",
+    "sec-fetch-",
+)
 
 _FROM_UPSTREAM = frozenset(
     {
@@ -81,6 +90,11 @@ _FROM_UPSTREAM_PREFIXES = (
     "x-ratelimit-",  # the account's limits, not the key's
     "anthropic-ratelimit-",
     "cf-",
+    "x-amz",  # the clouds' ids, regions, deployments and counts
+    "x-ms-",
+    "apim-",
+    "azureml-",
+    "x-vertex-",
     "access-control-",  # the edge's to say
 )
 
@@ -116,6 +130,12 @@ def kept_of_translated(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith(":") and name not in _NEUTRAL)
 
 
+def replaced(headers: Mapping[str, str], kept: Iterable[str]) -> tuple[str, ...]:
+    """Headers to remove where an answer of ours takes the place of an upstream's."""
+    removed = ("content-length", "content-encoding", "transfer-encoding", *kept)
+    return tuple(name for name in dict.fromkeys(removed) if name not in headers)
+
+
 _NEUTRAL = frozenset({"date", "transfer-encoding"})
 
 
@@ -148,23 +168,19 @@ def losses(found: Sequence[str]) -> str:
     return text if len(text) <= MAX_LOSSES_CHARS else f"{text[: MAX_LOSSES_CHARS - 5]}, ..."
 
 
-_FIGURES = (
-    ("x-clavis-input-tokens", "input_tokens"),
-    ("x-clavis-cache-read-tokens", "cache_read_tokens"),
-    ("x-clavis-output-tokens", "output_tokens"),
-    ("x-clavis-reasoning-tokens", "reasoning_tokens"),
-    ("x-clavis-cost-micro", "cost_micro"),
+_FIGURES: tuple[tuple[str, Callable[[UsageRecord], int | None]], ...] = (
+    ("x-clavis-input-tokens", fresh_input),
+    ("x-clavis-cache-read-tokens", attrgetter("cache_read_tokens")),
+    ("x-clavis-output-tokens", visible_output),
+    ("x-clavis-reasoning-tokens", attrgetter("reasoning_tokens")),
+    ("x-clavis-cost-micro", attrgetter("cost_micro")),
 )
 
 
 def figures(record: UsageRecord) -> dict[str, str]:
     """Tokens and cost of a whole answer, where known."""
     writes = [record.cache_write_5m_tokens, record.cache_write_1h_tokens]
-    found = {
-        name: str(value)
-        for name, bucket in _FIGURES
-        if (value := getattr(record, bucket)) is not None
-    }
+    found = {name: str(value) for name, figure in _FIGURES if (value := figure(record)) is not None}
     if any(value is not None for value in writes):
         found["x-clavis-cache-write-tokens"] = str(sum(value or 0 for value in writes))
     return found

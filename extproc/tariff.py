@@ -66,6 +66,11 @@ class Tariff:
         return self.price.affordable_output(granted_micro, input_estimate, self.multiplier, reach)
 
 
+def dear_of(tariffs: Iterable[Tariff]) -> frozenset[str]:
+    """The rates of these routes that are worth asking whether the request can reach them."""
+    return frozenset[str]().union(*(one.price.dear for one in tariffs if one.price is not None))
+
+
 def worst_case_micro(
     tariffs: Iterable[Tariff], input_estimate: int, output_cap: int, reach: Reach = EVERYTHING
 ) -> int:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ledger.model import UsageRecord
+from ledger.model import Attempt, UsageRecord, Verdict
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
@@ -43,6 +43,11 @@ class Telemetry:
             "Questions that the hot store did not answer.",
             registry=self.registry,
         )
+        self.on_allowance = Counter(
+            "clavis_exchanges_on_allowance",
+            "Attempts that a worker admitted by itself while Redis was away.",
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "clavis_exchanges_in_flight", "gRPC streams open.", registry=self.registry
         )
@@ -51,6 +56,28 @@ class Telemetry:
             "Exchanges ended by a fault of ours.",
             registry=self.registry,
         )
+        self.credential_failures = Counter(
+            "clavis_credential_failures",
+            "Tokens of upstream accounts that could not be had or renewed.",
+            registry=self.registry,
+        )
+
+        self.failed_attempts = Counter(
+            "clavis_failed_attempts",
+            "Attempts at an upstream that another one followed.",
+            ("upstream", "reason"),
+            registry=self.registry,
+        )
+
+    def failed(self, attempt: Attempt) -> None:
+        """One attempt came to nothing, and another one follows."""
+        self._child(self.failed_attempts, attempt.upstream or "none", str(attempt.reason)).inc()
+
+    def decided_alone(self, verdict: Verdict) -> None:
+        """The hot store did not answer, and this worker did."""
+        self.store_failures.inc()
+        if verdict is Verdict.ADMITTED:
+            self.on_allowance.inc()
 
     def settled(self, record: UsageRecord) -> None:
         """One exchange has its record."""

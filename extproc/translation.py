@@ -14,7 +14,7 @@ from extproc.asking import Asked
 from extproc.exchange.ticket import Reply
 from extproc.world import World
 from translators import keepsakes, text_json
-from translators.canonical.capabilities import Capabilities, Thinking
+from translators.canonical.capabilities import Capabilities, Thinking, ThinkingField
 from translators.canonical.effort import Effort
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.loss import Loss, LossKind, unique
@@ -223,8 +223,9 @@ def capabilities_of(known: "ModelCapabilities") -> Capabilities:
         **{
             name: getattr(known, name)
             for name in type(known).model_fields
-            if name not in ("thinking", "efforts")
+            if name not in ("thinking", "thinking_field", "efforts")
         },
         thinking=Thinking(known.thinking),
+        thinking_field=ThinkingField(known.thinking_field),
         efforts=tuple(Effort(word) for word in known.efforts),
     )

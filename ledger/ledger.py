@@ -33,6 +33,8 @@ from ledger.store.hot import HotStore
 from ledger.store.keepsakes import Keepsakes
 from ledger.store.pins import Pins
 from ledger.store.record import Record, facts_of
+from ledger.store.tries import Tries
+from ledger.store.upstreams import Upstreams
 
 UNKNOWN_FOR_MS = 5_000  # how long a hash that nobody knows is not asked for again
 MAX_UNKNOWN = 10_000  # hashes remembered as unknown; beyond it all are forgotten
@@ -48,6 +50,8 @@ class Ledger(Money):
         super().__init__(hot, record)
         self.pins = Pins(hot.wire)
         self.keepsakes = Keepsakes(hot.wire)
+        self.tries = Tries(hot.wire)
+        self.upstreams = Upstreams(hot.wire)
         self._unknown: dict[str, int] = {}  # hash: until when, Unix ms
 
     @classmethod

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from ledger.plans import NO_RANK, Rank
+
 
 class LimitKind(StrEnum):
     """What a limit counts. Requests and tokens are per minute, spend is micro-USD per period."""
@@ -109,6 +111,7 @@ class Admission:
     balance_micro: int | None = None  # available before this hold; None: an open account
     refused: LimitState | None = None
     states: tuple[LimitState, ...] = ()  # in the order of the limits asked for
+    local: bool = False  # the worker decided by itself, as the hot store was away
 
 
 class AccountMode(StrEnum):
@@ -136,6 +139,7 @@ class Account:
     allowance_until_ms: int | None = None
     held_micro: int = 0
     version: int = 0  # of the last setting of the account as a whole, or of its mode
+    turned: Rank = NO_RANK  # of the last turn of a plan
 
     def available_micro(self, now_ms: int) -> int:
         """What a new hold could take; below zero while holds rely on an allowance that ended."""
@@ -153,16 +157,6 @@ class Applied(IntEnum):
     REFUSED = 1
     ALREADY = 2
     APPLIED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """What the turn of a plan did to the allowance before it. Told again, the same with `first`
-    false."""
-
-    taken_micro: int  # what ended
-    carried_micro: int  # what stays for requests that run: their holds rely on it
-    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +191,10 @@ class UsageSource(StrEnum):
     NONE = "none"  # nothing was produced
 
 
+# Why an attempt came to nothing, where its worker could not tell.
+WORKER_LOST = "worker_lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at an upstream, within the exchange of a record."""
@@ -204,10 +202,11 @@ class Attempt:
     upstream: str | None
     account: str | None  # for operators only
     status: int  # HTTP status of the upstream; 0: none came
-    reason: str | None  # why there was another try; None: it was the last one
+    reason: str | None  # why it failed; None: it did not
     duration_ms: int
     tokens: int | None = None
     cost_micro: int | None = None
+    upstream_model: str | None = None  # for operators only
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +239,21 @@ class UsageRecord:
     cache_read_tokens: int | None = None
     cache_write_5m_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
-    output_tokens: int | None = None  # without reasoning
+    output_tokens: int | None = None  # without reasoning, images and audio
     reasoning_tokens: int | None = None
-    image_output_tokens: int | None = None
-    web_searches: int | None = None
     cost_micro: int | None = None
     usage_source: UsageSource = UsageSource.NONE
     losses: tuple[str, ...] = ()
     upstream_protocol: str | None = None  # what the upstream was spoken to in; None: not known
     price_source: str | None = None  # where the price came from, with its version
-    attempts_detail: tuple[Attempt, ...] = ()
+    attempts_detail: tuple[Attempt, ...] = ()  # empty: one attempt, of which the record tells all
+    # From here on most requests have nothing to say; see ledger.records.
+    image_input_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    web_searches: int | None = None
+    file_searches: int | None = None
     charged_credit_micro: int = 0
     charged_allowance_micro: int = 0
     uncollected_micro: int = 0
@@ -266,6 +270,7 @@ class Settlement:
     shard: str
     record: UsageRecord
     worker_id: str
+    local: bool = False  # admitted by the worker itself: no lease holds the cost
 
 
 class Settled(IntEnum):

@@ -26,8 +26,8 @@ from ledger.entries import (
 )
 from ledger.errors import NotFound, StoreRefused, StoreUnavailable
 from ledger.keys import shard_of
-from ledger.model import Account, AccountMode, Applied, Pot, Turned
-from ledger.plans import Plan, PlanSpec, Turn, turn_at
+from ledger.model import Account, AccountMode, Applied, Pot
+from ledger.plans import Plan, PlanSpec, Turn, Turning, turn_at
 from ledger.store.hot import HotStore
 from ledger.store.record import Record
 
@@ -53,6 +53,13 @@ class Money:
             known = await self.hot.account(facts.shard, customer_id)
             if known is not None:
                 return known
+        return await self._recorded_account(customer_id, await self.record.balance(customer_id))
+
+    async def recorded_account(self, customer_id: str) -> Account:
+        """As SQL alone knows it, with every entry and nothing held: Redis is not asked. Raises
+        NotFound."""
+        if await self.record.account_facts(customer_id) is None:
+            raise NotFound(f"no customer {customer_id}")
         return await self._recorded_account(customer_id, await self.record.balance(customer_id))
 
     async def book(self, customer_id: str, spec: EntrySpec, now_ms: int) -> Booked:
@@ -112,21 +119,15 @@ class Money:
             # Another plan took its place: the turn with which that one began did this one's too.
             await self.record.finish_turn(turn, None, now_ms)
             return
-        turned = await self._turn_in_redis(turn, now_ms)
+        turned = await self.hot.turn_plan(shard_of(customer_id), turn, now_ms)
+        if turned.before is not None:
+            await self.record.keep_turn(customer_id, turned.before, now_ms)
+        if turned.turning is Turning.SUPERSEDED:
+            await self.record.finish_turn(turn, None, now_ms)
+            return
         if turn.number is None and turned.carried_micro:
             turn = replace(turn, next_turn_ms=now_ms + CARRIED_MS)
         await self.record.finish_turn(turn, turned.taken_micro, now_ms)
-
-    async def _turn_in_redis(self, turn: Turn, now_ms: int) -> Turned:
-        customer_id = turn.plan.customer_id
-        return await self.hot.turn_plan(
-            shard_of(customer_id),
-            customer_id,
-            turn.id,
-            turn.allowance_micro,
-            turn.until_ms,
-            now_ms,
-        )
 
     async def _may_go(self, customer_id: str, spec: EntrySpec) -> bool:
         """Whether there could be so much: Redis has the last word, but never has more than this."""
@@ -179,6 +180,7 @@ class Money:
             allowance_micro=balance.allowance_micro,
             allowance_until_ms=await self.record.allowance_until(customer_id),
             version=facts.version,
+            turned=await self.record.last_turn(customer_id),
         )
 
 

@@ -8,16 +8,26 @@ argument.
 A plan turns when a period begins or the plan ends: what is left is taken back and the new allowance
 given. A period that passed while nothing ran is never made up for: its allowance would have ended
 unused.
+
+Turns of a customer have an order, and none is made after one that comes later: whoever was slow, or
+tells an old turn again, does not undo the allowance of today.
 """
 
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OVER = 2**52  # beyond the time of any end
+
+# Where a turn comes among all turns of its customer: when its plan was made, as the plan made last
+# is the one that counts; then the number of its period or, beyond all of these, the time of its end
+# in ms.
+Rank = tuple[int, int]
+NO_RANK: Rank = (0, -1)
 
 
 class PlanPeriod(StrEnum):
@@ -82,6 +92,44 @@ class Turn:
     until_ms: int  # until when the allowance is valid; 0 at the end
     next_turn_ms: int | None
 
+    @property
+    def rank(self) -> Rank:
+        if self.number is not None:
+            return self.plan.created_at_ms, self.number
+        return self.plan.created_at_ms, self.plan.next_turn_ms or 0
+
+
+class Turning(IntEnum):
+    """What became of a turn, in order of precedence. Only the last changes anything.
+
+    ALREADY: it was made before; its figures are those of then.
+    SUPERSEDED: a later one was made, or this very one so long ago that nobody knows its figures.
+    """
+
+    ALREADY = 1
+    SUPERSEDED = 2
+    TURNED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMade:
+    """A turn that Redis made. All that entries need to be made of it."""
+
+    id: str
+    granted_micro: int
+    taken_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What a turn did to the allowance before it. `before` is the turn that was made before this
+    one: nobody may have told SQL of it."""
+
+    turning: Turning
+    taken_micro: int = 0  # what ended
+    carried_micro: int = 0  # what stays for requests that run: their holds rely on it
+    before: TurnMade | None = None
+
 
 def period_at(period: PlanPeriod, since_ms: int, now_ms: int) -> Period:
     """The period of a plan that began at `since_ms` in which `now_ms`, not before it, lies."""
@@ -105,6 +153,20 @@ def turn_at(plan: Plan, now_ms: int) -> Turn | None:
     end_ms = period.end_ms if plan.until_ms is None else min(period.end_ms, plan.until_ms)
     turn_id = f"{plan.id}:{period.number}"
     return Turn(turn_id, plan, period.number, plan.allowance_micro, end_ms, end_ms)
+
+
+def rank_of_last_turn(plan: Plan) -> Rank | None:
+    """Of the last turn that was made, as far as the plan's row tells; None where there was none.
+    Never too high, so that no turn is missed."""
+    due_ms = plan.next_turn_ms
+    if due_ms is None:
+        began = plan.until_ms is not None and plan.since_ms < plan.until_ms
+        return (plan.created_at_ms, _OVER) if began else None
+    if due_ms <= max(plan.since_ms, plan.created_at_ms):
+        return None
+    if plan.until_ms is not None and due_ms > plan.until_ms:
+        return plan.created_at_ms, due_ms - 1  # it ended, and left something to running requests
+    return plan.created_at_ms, period_at(plan.period, plan.since_ms, due_ms - 1).number
 
 
 def _month_at(since_ms: int, now_ms: int) -> Period:

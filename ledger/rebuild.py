@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from ledger.entries import AccountFacts
-from ledger.errors import Conflict, StoreUnavailable
+from ledger.errors import StoreUnavailable
 from ledger.intake import Intake
 from ledger.keys import SHARDS, new_id
 from ledger.ledger import Ledger
@@ -29,9 +29,10 @@ BATCH = 500  # entries read of one shard
 CLAIM_IDLE_MS = 1_000  # what a writer that lives has read is written by then
 PATIENCE_S = 900.0  # for all of it, with some million records in the streams
 PAUSE_S = 0.1
+TRIES = 10  # to correct an account that others correct at the same time
 log = structlog.get_logger("ledger.rebuild")
 
-MENDED = (Check.CREDIT, Check.ALLOWANCE, Check.HELD, Check.ALLOWANCE_UNTIL)
+MENDED = (Check.CREDIT, Check.ALLOWANCE, Check.HELD, Check.ALLOWANCE_UNTIL, Check.TURNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Rebuilt:
 
 
 class Mender:
-    """Corrects accounts in Redis by what differs from SQL. Raises StoreUnavailable, and Conflict
-    while somebody else does it."""
+    """Corrects accounts in Redis by what differs from SQL. Raises StoreUnavailable. Several may do
+    so at once, and whoever dies meanwhile keeps nobody from it."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -58,15 +59,6 @@ class Mender:
 
     async def mend(self) -> tuple[list[Difference], list[Difference]]:
         """What was corrected, and what could not be."""
-        token = new_id("mend")
-        if not await self._audit.lock(token):
-            raise Conflict("accounts are being corrected by somebody else")
-        try:
-            return await self._mend()
-        finally:
-            await self._audit.unlock(token)
-
-    async def _mend(self) -> tuple[list[Difference], list[Difference]]:
         suspects = {one.customer_id for one in (await self._auditor.accounts()).differences}
         known = [
             facts
@@ -76,37 +68,57 @@ class Mender:
         corrected: list[Difference] = []
         left = await self._strangers(suspects - {facts.customer_id for facts in known})
         for facts in known:
+            differences, applied = await self._settle_up(facts)
+            (corrected if applied is Applied.APPLIED else left).extend(differences)
+        return corrected, left
+
+    async def _settle_up(self, facts: AccountFacts) -> tuple[list[Difference], Applied]:
+        """What differed, and what became of it; looked at again where somebody else was faster."""
+        for _ in range(TRIES):
+            mended = (await self._look(facts)).mended[facts.customer_id]
             differences = await self._differences(facts)
             if not differences:
-                continue
-            done = await self._correct(facts, {one.check: one for one in differences})
-            (corrected if done else left).extend(differences)
-        return corrected, left
+                return [], Applied.ALREADY
+            applied = await self._correct(facts, {one.check: one for one in differences}, mended)
+            if applied is not Applied.ALREADY:
+                break
+        return differences, applied
+
+    async def _look(self, facts: AccountFacts) -> Look:
+        return await self._audit.look(facts.shard, (facts.customer_id,))
 
     async def _differences(self, facts: AccountFacts) -> list[Difference]:
         """Looked at once more, after it is said that from now on the account is made of the entries
         up to here: a settlement that SQL has and that comes again is given back; see ledger.intake.
+        A turn of a plan of which SQL was not told is no difference: it is told.
         """
-        look = await self._audit.look(facts.shard, ())
+        look = await self._look(facts)
+        made = await self._ledger.hot.last_turn(facts.shard, facts.customer_id)
+        if made is not None:
+            await self._ledger.record.keep_turn(facts.customer_id, made, look.at_ms)
         await self._ledger.record.set_loaded([facts.customer_id], look.at_ms)
         found = await self._auditor.accounts_of(facts.shard, [facts])
         return [one for one in found.differences if one.check in MENDED]
 
-    async def _correct(self, facts: AccountFacts, differing: dict[Check, Difference]) -> bool:
+    async def _correct(
+        self, facts: AccountFacts, differing: dict[Check, Difference], mended: int
+    ) -> Applied:
         until = differing.get(Check.ALLOWANCE_UNTIL)
         mending = Mending(
             _lacking(differing.get(Check.CREDIT)),
             _lacking(differing.get(Check.ALLOWANCE)),
             _lacking(differing.get(Check.HELD)),
             until.expected if until is not None else None,
+            await self._ledger.record.last_turn(facts.customer_id),
+            mended,
         )
         applied = await self._audit.mend(facts.shard, facts.customer_id, mending, new_id("mend"))
         log.warning(
-            "account_corrected" if applied is not Applied.REFUSED else "account_not_corrected",
+            "account_corrected" if applied is Applied.APPLIED else "account_not_corrected",
             customer=facts.customer_id,
             **{check.value: _lacking(one) for check, one in differing.items()},
         )
-        return applied is not Applied.REFUSED
+        return applied
 
     async def _strangers(self, customer_ids: set[str]) -> list[Difference]:
         """Nobody's accounts are not ours to change."""
@@ -139,17 +151,9 @@ class Rebuilder:
         keys = await self._ledger.warm()
         published = await self._ledger.publish()
         accounts = await self._bring_accounts()
-        corrected, left = await self._mend()
+        corrected, left = await Mender(self._ledger).mend()
         now = await reconcile(self._ledger)
         return Rebuilt(drained, keys, published, accounts, tuple(corrected), tuple(left), now)
-
-    async def _mend(self) -> tuple[list[Difference], list[Difference]]:
-        """The writer does it too, when Redis has started anew: it is waited for."""
-        while True:
-            try:
-                return await Mender(self._ledger).mend()
-            except Conflict:
-                await asyncio.sleep(PAUSE_S)
 
     async def _drain(self) -> int:
         """What the streams have now; what comes later is for the writer."""

@@ -23,6 +23,7 @@ from ledger.errors import BadRecord
 from ledger.keys import SHARDS
 from ledger.ledger import Ledger
 from ledger.model import Account
+from ledger.plans import NO_RANK
 from ledger.records import decode_record
 from ledger.store.audit import Audit, Look
 from ledger.store.proofs import Evidence, Ledgered
@@ -39,6 +40,7 @@ class Check(StrEnum):
     CREDIT = "credit"
     ALLOWANCE = "allowance"
     ALLOWANCE_UNTIL = "allowance_until"  # milliseconds, not money
+    TURNED = "turned"  # 1 where Redis does not know of the last turn of a plan
     HELD = "held"  # expected: what the leases hold
     BELOW_ZERO = "below_zero"  # expected: 0
     CHARGED_CREDIT = "charged_credit"  # expected: the rows of usage; found: the entries
@@ -240,9 +242,11 @@ def compare_account(
         )
         if amount < 0
     ]
-    until_ms = evidence.until_ms.get(who)
-    if until_ms is not None and who not in evidence.turning:
+    until_ms, turned = evidence.until_ms.get(who), evidence.turned.get(who, NO_RANK)
+    if until_ms is not None and who not in evidence.turning and account.turned <= turned:
         pairs.append((Check.ALLOWANCE_UNTIL, until_ms, account.allowance_until_ms or 0))
+    if NO_RANK != account.turned < turned:
+        pairs.append((Check.TURNED, 0, 1))
     if facts.mode is not None and facts.mode is not account.mode:
         pairs.append((Check.MODE, 0, 1))
     return _differing(who, pairs)

@@ -37,21 +37,28 @@ _MAYBE_TEXTS = (
 _SMALL_COUNTS = ("status", "attempts")
 _COUNTS = ("started_at_ms", "latency_ms")
 _CHARGES = ("charged_credit_micro", "charged_allowance_micro", "uncollected_micro")
-# How the JSON of a record ends as long as nothing is charged: what need not be said.
+# How the JSON of a record ends where it was text alone and nothing is charged yet, and before that
+# where no upstream was tried: what need not be said.
 _PLAIN_END = (
-    b',"attempts_detail":[],"charged_credit_micro":0,"charged_allowance_micro":0'
-    b',"uncollected_micro":0}'
+    b',"image_input_tokens":null,"audio_input_tokens":null,"image_output_tokens":null'
+    b',"audio_output_tokens":null,"web_searches":null,"file_searches":null'
+    b',"charged_credit_micro":0,"charged_allowance_micro":0,"uncollected_micro":0}'
 )
+_NO_ATTEMPTS = b',"attempts_detail":[]'
 _MAYBE_COUNTS = (
     "ttft_ms",
     "input_tokens",
     "cache_read_tokens",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
+    "image_input_tokens",
+    "audio_input_tokens",
     "output_tokens",
     "reasoning_tokens",
     "image_output_tokens",
+    "audio_output_tokens",
     "web_searches",
+    "file_searches",
     "cost_micro",
 )
 
@@ -65,7 +72,8 @@ def encode_record(record: UsageRecord) -> bytes:
     if len(body) > MAX_RECORD_BYTES:
         body = orjson.dumps(_clipped(record))
     if body.endswith(_PLAIN_END):
-        return b'{"v":%d,%b}' % (VERSION, body[1 : -len(_PLAIN_END)])
+        body = body[1 : -len(_PLAIN_END)].removesuffix(_NO_ATTEMPTS)
+        return b'{"v":%d,%b}' % (VERSION, body)
     return b'{"v":%d,%b' % (VERSION, body[1:])
 
 
@@ -99,6 +107,19 @@ def decode_record(data: bytes) -> UsageRecord:
         raise BadRecord(f"a record with a wrong value ({type(error).__name__})") from None
 
 
+def encode_attempt(attempt: Attempt) -> bytes:
+    """Compact JSON, as in a record."""
+    return orjson.dumps(replace(attempt, **_clean_values(attempt)))
+
+
+def decode_attempt(data: bytes) -> Attempt:
+    """Raises BadRecord for what encode_attempt never wrote."""
+    try:
+        return _attempt(orjson.loads(data))
+    except (ValueError, TypeError, KeyError):
+        raise BadRecord("not an attempt") from None
+
+
 def charged(
     record: UsageRecord, credit_micro: int, allowance_micro: int, uncollected_micro: int
 ) -> UsageRecord:
@@ -128,9 +149,12 @@ def total_tokens(record: UsageRecord) -> int:
         + (record.cache_read_tokens or 0)
         + (record.cache_write_5m_tokens or 0)
         + (record.cache_write_1h_tokens or 0)
+        + (record.image_input_tokens or 0)
+        + (record.audio_input_tokens or 0)
         + (record.output_tokens or 0)
         + (record.reasoning_tokens or 0)
         + (record.image_output_tokens or 0)
+        + (record.audio_output_tokens or 0)
     )
 
 
@@ -151,9 +175,9 @@ def lost(draft: UsageRecord, now_ms: int) -> UsageRecord:
 def public_usage(record: UsageRecord) -> Json:
     """What the owner of the key may see of an exchange: never the upstream account.
 
-    Token counts are null where the upstream did not report. `input_tokens` is fresh input only, as
-    the cache counts stand beside it; `output_tokens` is everything generated, reasoning and images
-    included. `cost_micro` is micro-USD.
+    Token counts are null where the upstream did not report. `input_tokens` is all fresh input,
+    images and audio included, as the cache counts stand beside it; `output_tokens` is everything
+    generated, reasoning, images and audio included. `cost_micro` is micro-USD.
     """
     return {
         "request_id": record.request_id,
@@ -164,15 +188,20 @@ def public_usage(record: UsageRecord) -> Json:
         "status": record.status,
         "outcome": record.outcome.value,
         "finish": record.finish,
-        "input_tokens": record.input_tokens,
+        "input_tokens": fresh_input(record),
         "output_tokens": total_output(record),
         "cache_read_input_tokens": record.cache_read_tokens,
         "cache_creation": {
             "ephemeral_5m_input_tokens": record.cache_write_5m_tokens,
             "ephemeral_1h_input_tokens": record.cache_write_1h_tokens,
         },
+        "image_input_tokens": record.image_input_tokens,
+        "audio_input_tokens": record.audio_input_tokens,
         "reasoning_tokens": record.reasoning_tokens,
+        "image_output_tokens": record.image_output_tokens,
+        "audio_output_tokens": record.audio_output_tokens,
         "web_searches": record.web_searches,
+        "file_searches": record.file_searches,
         "cost_micro": record.cost_micro,
         "price_source": record.price_source,
         "charged_credit_micro": record.charged_credit_micro,
@@ -182,7 +211,7 @@ def public_usage(record: UsageRecord) -> Json:
         "upstream": record.upstream,
         "upstream_protocol": record.upstream_protocol,
         "attempts": record.attempts,
-        "attempts_detail": [_public_attempt(one) for one in record.attempts_detail],
+        "attempts_detail": [_public_attempt(one) for one in attempts_of(record)],
         "losses": list(record.losses),
         "timing": {
             "started_at": _timestamp(record.started_at_ms),
@@ -190,6 +219,25 @@ def public_usage(record: UsageRecord) -> Json:
             "ttft_ms": record.ttft_ms,
         },
     }
+
+
+def attempts_of(record: UsageRecord) -> tuple[Attempt, ...]:
+    """Every attempt at an upstream. Of an only one the record itself tells."""
+    if record.attempts_detail or record.upstream is None:
+        return record.attempts_detail
+    failed = record.outcome is not Outcome.COMPLETED
+    return (
+        Attempt(
+            upstream=record.upstream,
+            account=record.account,
+            status=record.status,
+            reason=record.outcome.value if failed else None,
+            duration_ms=record.latency_ms,
+            tokens=None if record.usage_source is UsageSource.NONE else total_tokens(record),
+            cost_micro=record.cost_micro,
+            upstream_model=record.upstream_model,
+        ),
+    )
 
 
 def _public_attempt(attempt: Attempt) -> Json:
@@ -203,9 +251,22 @@ def _public_attempt(attempt: Attempt) -> Json:
     }
 
 
+def fresh_input(record: UsageRecord) -> int | None:
+    """Input of every kind that no cache had a part in; None when the upstream reported none."""
+    return _known((record.input_tokens, record.image_input_tokens, record.audio_input_tokens))
+
+
+def visible_output(record: UsageRecord) -> int | None:
+    """Everything generated but reasoning; None when the upstream reported none of it."""
+    return _known((record.output_tokens, record.image_output_tokens, record.audio_output_tokens))
+
+
 def total_output(record: UsageRecord) -> int | None:
     """Everything generated; None when the upstream reported none of it."""
-    parts = (record.output_tokens, record.reasoning_tokens, record.image_output_tokens)
+    return _known((visible_output(record), record.reasoning_tokens))
+
+
+def _known(parts: tuple[int | None, ...]) -> int | None:
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
 
@@ -291,4 +352,5 @@ def _attempt(value: object) -> Attempt:
         duration_ms=_count(value["duration_ms"]),
         tokens=_maybe_count(value.get("tokens")),
         cost_micro=_maybe_count(value.get("cost_micro")),
+        upstream_model=_maybe_text(value.get("upstream_model")),
     )

@@ -40,15 +40,22 @@ SUMS = (
     "cache_read_tokens",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
+    "image_input_tokens",
+    "audio_input_tokens",
     "output_tokens",
     "reasoning_tokens",
     "image_output_tokens",
+    "audio_output_tokens",
     "web_searches",
+    "file_searches",
     "cost_micro",
     "charged_credit_micro",
     "charged_allowance_micro",
     "uncollected_micro",
 )
+
+_LATER = ("image_input_tokens", "audio_input_tokens", "audio_output_tokens", "file_searches")
+_DEFAULTS = dict.fromkeys(_LATER, "0")
 
 customers = Table(
     "customers",
@@ -139,10 +146,14 @@ usage = Table(
     Column("cache_read_tokens", BigInteger, nullable=True),
     Column("cache_write_5m_tokens", BigInteger, nullable=True),
     Column("cache_write_1h_tokens", BigInteger, nullable=True),
+    Column("image_input_tokens", BigInteger, nullable=True),
+    Column("audio_input_tokens", BigInteger, nullable=True),
     Column("output_tokens", BigInteger, nullable=True),
     Column("reasoning_tokens", BigInteger, nullable=True),
     Column("image_output_tokens", BigInteger, nullable=True),
+    Column("audio_output_tokens", BigInteger, nullable=True),
     Column("web_searches", BigInteger, nullable=True),
+    Column("file_searches", BigInteger, nullable=True),
     Column("cost_micro", BigInteger, nullable=True),
     Column("usage_source", String(32), nullable=False),
     Column("losses", JSON, nullable=False),
@@ -177,7 +188,10 @@ usage_days = Table(
     Column("customer_id", String(256), primary_key=True),
     Column("key_id", String(256), primary_key=True),
     Column("model", String(256), primary_key=True),
-    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    *(
+        Column(name, BigInteger, nullable=False, server_default=_DEFAULTS.get(name))
+        for name in SUMS
+    ),
     Index(None, "customer_id", "day_ms"),
     Index(None, "key_id", "day_ms"),
 )

@@ -37,14 +37,29 @@ class UsageSum:
     cache_read_tokens: int = 0
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
+    image_input_tokens: int = 0
+    audio_input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     image_output_tokens: int = 0
+    audio_output_tokens: int = 0
     web_searches: int = 0
+    file_searches: int = 0
     cost_micro: int = 0
     charged_credit_micro: int = 0
     charged_allowance_micro: int = 0
     uncollected_micro: int = 0
+
+    @property
+    def fresh_input_tokens(self) -> int:
+        """Input of every kind that no cache had a part in."""
+        return self.input_tokens + self.image_input_tokens + self.audio_input_tokens
+
+    @property
+    def total_output_tokens(self) -> int:
+        """Everything generated."""
+        visible = self.output_tokens + self.image_output_tokens + self.audio_output_tokens
+        return visible + self.reasoning_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +98,14 @@ def sums_by_day(records: Iterable[UsageRecord]) -> dict[DayKey, list[int]]:
             record.cache_read_tokens or 0,
             record.cache_write_5m_tokens or 0,
             record.cache_write_1h_tokens or 0,
+            record.image_input_tokens or 0,
+            record.audio_input_tokens or 0,
             record.output_tokens or 0,
             record.reasoning_tokens or 0,
             record.image_output_tokens or 0,
+            record.audio_output_tokens or 0,
             record.web_searches or 0,
+            record.file_searches or 0,
             record.cost_micro or 0,
             record.charged_credit_micro,
             record.charged_allowance_micro,

@@ -31,7 +31,7 @@ import structlog
 import uvloop
 
 from ledger import embedded
-from ledger.errors import Conflict, LedgerError
+from ledger.errors import LedgerError
 from ledger.intake import Intake
 from ledger.ledger import Ledger
 from ledger.rebuild import Mender
@@ -143,10 +143,9 @@ class Writer:
 
     async def _mend(self) -> None:
         """A Redis that started anew may have lost its last second."""
-        with suppress(Conflict):  # another writer does it
-            corrected, left = await Mender(self._ledger).mend()
-            if corrected or left:
-                log.warning("accounts_corrected", corrected=len(corrected), left=len(left))
+        corrected, left = await Mender(self._ledger).mend()
+        if corrected or left:
+            log.warning("accounts_corrected", corrected=len(corrected), left=len(left))
 
     async def _turn_plans(self) -> None:
         turned = await self._ledger.turn_plans(_now_ms())

@@ -1,4 +1,4 @@
-"""python -m simulator --host 127.0.0.1 --port N [--uds PATH] [--api-key KEY ...]
+"""python -m simulator --host 127.0.0.1 --port N [--uds PATH] [--api-key KEY ...] [--clouds FILE]
 
 Prints one JSON line with the bound URL when it accepts connections (port 0: one the system chose),
 then serves until SIGTERM or SIGINT.
@@ -9,10 +9,12 @@ import json
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from simulator.app import MAX_BODY_BYTES, Simulator
+from simulator.clouds.config import load
 
 BACKLOG = 2048
 
@@ -24,10 +26,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
     parser.add_argument("--uds", help="serve on this Unix socket instead")
     parser.add_argument("--api-key", action="append", default=[], help="accept only this key")
+    parser.add_argument("--clouds", type=Path, help="JSON file of whom the clouds know")
     parser.add_argument("--max-body-bytes", type=int, default=MAX_BODY_BYTES)
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # uvicorn raises it again
-    app = Simulator(chosen.api_key, chosen.max_body_bytes)
+    clouds = load(chosen.clouds) if chosen.clouds else None
+    app = Simulator(chosen.api_key, chosen.max_body_bytes, clouds)
     listener = _listen(chosen.host, chosen.port, chosen.uds)
     url = f"unix:{chosen.uds}" if chosen.uds else _url(listener)
     config = uvicorn.Config(

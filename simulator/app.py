@@ -15,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 from simulator.body import read_body
 from simulator.call import Call, Dialect, Endpoint, Headers, Refused, Reply, Stream
 from simulator.choose import Queues, choose
+from simulator.clouds import Clouds
+from simulator.clouds.config import CloudConfig
 from simulator.delivery import Delivery
 from simulator.ids import new_id
 from simulator.log import Entry, RequestLog
@@ -39,8 +41,14 @@ class Simulator:
     """The application and its memory: keys it accepts (none: any), the log, the queues of
     scripts."""
 
-    def __init__(self, api_keys: Iterable[str] = (), max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        api_keys: Iterable[str] = (),
+        max_body_bytes: int = MAX_BODY_BYTES,
+        clouds: CloudConfig | None = None,
+    ) -> None:
         self.api_keys = frozenset(api_keys)
+        self.clouds = Clouds(clouds or CloudConfig())
         self.max_body_bytes = max_body_bytes
         self.log = RequestLog()
         self.queues = Queues()
@@ -62,9 +70,11 @@ class Simulator:
         }
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         call = Call(scope["method"], path, dict(query), headers, b"", new_id("req_"))
+        call.raw_path = scope.get("raw_path", path.encode()).decode("latin-1")
+        call.raw_query = scope["query_string"].decode("latin-1")
         entry = self.log.open(call.request_id, call.method, path, query, headers.items())
         delivery = Delivery(receive, send, entry)
-        endpoint = route(call)
+        endpoint = self.clouds.route(call) or route(call)
         answer: Reply | Stream | None
         try:
             call.body = await _read(receive, self.max_body_bytes)
@@ -87,7 +97,9 @@ class Simulator:
         """The answer; None closes the connection without one. Raises Refused, BadScript."""
         dialect = endpoint.dialect
         call.key = dialect.key(call)
-        if not call.key or (self.api_keys and call.key not in self.api_keys):
+        if endpoint.admit is not None:
+            endpoint.admit(call)
+        elif not call.key or (self.api_keys and call.key not in self.api_keys):
             raise dialect.unauthorized(call)
         read_body(call, endpoint)
         entry.model = call.model
@@ -132,6 +144,8 @@ class Simulator:
                     self.queues.add(body)
                 except BadScript as error:
                     return 400, {"error": str(error)}
+            case ("DELETE", "tokens"):
+                self.clouds.tokens.revoke()
             case ("DELETE", "scripts"):
                 self.queues.clear()
             case ("GET", "scripts"):

@@ -26,6 +26,8 @@ class Call:
     files: dict[str, list[bytes]] = field(default_factory=dict)
     key: str | None = None
     script: Script = DEFAULT
+    raw_path: str = ""  # as it came, not decoded
+    raw_query: str = ""
 
 
 @dataclass(slots=True)
@@ -93,10 +95,11 @@ class Dialect:
 class Endpoint:
     """One route. `answer` and `validate` may raise Refused; `last_text` is the text of the last
     user message, where directives live; `body` says how the request body is read (json, form,
-    none)."""
+    none); `admit` judges who asks where a key alone does not say it, and raises Refused."""
 
     dialect: Dialect
     answer: Callable[[Call], Reply | Stream]
     last_text: Callable[[Call], str] = lambda call: ""
     validate: Callable[[Call], None] | None = None
     body: str = "json"
+    admit: Callable[[Call], None] | None = None

@@ -18,7 +18,15 @@ MAX_ENTRIES = 2000
 MAX_BODY_BYTES = 128 * 1024 * 1024  # all bodies together; the oldest entries go first
 
 _SECRET_HEADERS = frozenset(
-    {"authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization", "cookie"}
+    {
+        "authorization",
+        "x-api-key",
+        "x-goog-api-key",
+        "api-key",
+        "x-amz-security-token",
+        "proxy-authorization",
+        "cookie",
+    }
 )
 
 

@@ -115,8 +115,8 @@ class Usage(_Closed):
     output: int | None = None
     reasoning: int = 0
     tool_prompt: int = 0  # Gemini toolUsePromptTokenCount
-    audio_input: int = 0
-    audio_output: int = 0
+    audio_input: int = 0  # of the input, as are images; beside it where images are made
+    audio_output: int = 0  # of the output, as are images; in Responses they are the image tool's
     image_input: int = 0
     image_output: int = 0
     web_searches: int = 0
@@ -207,6 +207,7 @@ class Script(_Closed):
     truncate_after: Position | None = None
     truncate_bytes: Position | None = None
     no_terminal: bool = False
+    bad_frame_at: Position | None = None
     hang_after: Position | None = None
     drop: bool = False
     html: bool = False

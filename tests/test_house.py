@@ -27,9 +27,10 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # Rules are pure: they talk to nobody and read no clock.
-PURE = ("translators", "extproc/exchange")
+PURE = ("translators", "extproc/exchange", "extproc/wires")
 PURE_FILES = (
-    "ledger/keys.py", "ledger/model.py", "extproc/relay.py", "extproc/planning.py",
+    "ledger/keys.py", "ledger/local_limits.py", "ledger/model.py", "ledger/outage.py",
+    "extproc/relay.py", "extproc/planning.py", "extproc/vouching.py", "extproc/wiring.py",
     *(
         f"extproc/http2/{name}.py"
         for name in (

@@ -78,6 +78,20 @@ def values_of(body: bytes, name: str, depth: int = 1) -> list[Span]:
     return found
 
 
+def members_of(body: bytes, name: str) -> list[Span]:
+    """The top-level members `name`, from the key's quote to the end of the value, in order. Where
+    the value is an object or an array the span is empty."""
+    keys = _keys(body, name)
+    depths = _depths(body, [start for start, _ in keys])
+    found: list[Span] = []
+    for (start, at), open_brackets in zip(keys, depths, strict=True):
+        if open_brackets == 1:
+            value = _SCALAR.match(body, at)
+            end = value.end() if value else at
+            found.append(Span(start, end if end > at else start))
+    return found
+
+
 def read_string(text: bytes) -> str | None:
     """The text of a JSON string; None when it is another value or none at all."""
     try:

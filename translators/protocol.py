@@ -156,8 +156,8 @@ class Protocol:
     quota_headers: Callable[[Iterable[Quota], int], dict[str, str]] = lambda quotas, now_ms: {}
     # The paths under which the body has its output cap; empty: it cannot be lowered.
     cap_fields: CapFields = ()
-    # Bytes of one event of a stream around the few tokens in it: to count what is not parsed.
-    event_bytes: int = 160
+    # The fields whose values are the text of a stream: to count what is not parsed.
+    text_fields: tuple[str, ...] = ()
     no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
     # What a body with tool calls has in it, where requests have no field for their sealed values.
     unsealed_calls: bytes | None = None

@@ -25,6 +25,12 @@ _CALLS = frozenset({"functionCall", "function_call"})
 # Parts that are nothing but a sealed value with its text: without the value they are refused.
 _SEALED_TYPES = frozenset({"thinking", "redacted_thinking", "reasoning"})
 
+# Those that stand beside what they sign.
+_SIGNATURES = ("signature", "thoughtSignature", "thought_signature")
+
+# Items whose ids the server looks up, to find the reasoning that they stand on.
+_STAND_ON_REASONING = frozenset({"message", "function_call", "custom_tool_call"})
+
 # The field of an empty seal, as JSON is written by those who write it.
 _UNSIGNED = (b'"signature":""', b'"signature": ""')
 
@@ -45,6 +51,74 @@ def stripped(body: bytes, no_seal: str | None = None) -> tuple[bytes, bool]:
         return body, False
     cleaned, found = _clean(parsed, MOST_LEVELS, no_seal)
     return (text_json.dumps(cleaned), True) if found else (body, False)
+
+
+def unsealed(body: bytes, no_seal: str | None = None) -> tuple[bytes, bool]:
+    """The body without any sealed reasoning, whoever sealed it, and whether any was there.
+
+    For an upstream that refuses its own. What depends on it goes with it: the ids of items that
+    stand on a reasoning item, and the wish to think where a loop of tools has lost its thoughts.
+    """
+    try:
+        parsed = text_json.loads(body)
+    except ValueError:
+        return body, False
+    if not isinstance(parsed, dict):
+        return body, False
+    found = False
+    for name in ("messages", "input", "contents"):
+        if isinstance(items := parsed.get(name), list):
+            parsed[name], inside = _without_seals(items, no_seal)
+            found = found or inside
+    if not found:
+        return body, False
+    if _is_in_a_loop(parsed.get("messages")):
+        parsed.pop("thinking", None)
+    return text_json.dumps(parsed), True
+
+
+def _without_seals(items: list[Any], no_seal: str | None) -> tuple[list[Any], bool]:
+    kept: list[Any] = []
+    found = False
+    for item in items:
+        if not isinstance(item, dict):
+            kept.append(item)
+        elif item.get("type") in _SEALED_TYPES or item.get("thought") is True:
+            found = True
+        else:
+            cleaned, inside = _without_seal(item, no_seal)
+            found = found or inside
+            kept.append(cleaned)
+    if found:
+        for item in kept:
+            if isinstance(item, dict) and item.get("type") in _STAND_ON_REASONING:
+                item.pop("id", None)
+    return kept, found
+
+
+def _without_seal(item: dict[str, Any], no_seal: str | None) -> tuple[dict[str, Any], bool]:
+    found = False
+    cleaned = dict(item)
+    for name in _SIGNATURES:
+        if isinstance(cleaned.get(name), str):
+            del cleaned[name]
+            found = True
+            if no_seal is not None and not _CALLS.isdisjoint(cleaned):
+                cleaned[name] = no_seal
+    for name in ("content", "parts"):
+        if isinstance(inner := cleaned.get(name), list):
+            cleaned[name], inside = _without_seals(inner, no_seal)
+            found = found or inside
+    return cleaned, found
+
+
+def _is_in_a_loop(messages: Any) -> bool:
+    """Whether the last word is a tool's, in the dialect that wants the thoughts of such a turn."""
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    content = last.get("content") if isinstance(last, dict) else None
+    return isinstance(content, list) and any(
+        isinstance(part, dict) and part.get("type") == "tool_result" for part in content
+    )
 
 
 def _clean(node: Any, levels: int, no_seal: str | None) -> tuple[Any, bool]:

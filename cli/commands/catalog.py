@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from catalog import Catalog, json_schema, load
+from catalog.presets import presets
 from cli.commands.amounts import usd
 from cli.flags import CatalogPath, DataDir
 from cli.output import Json, answers, console, print_json, table
@@ -72,6 +73,42 @@ def show(
                     ", ".join(row["targets"]),
                     row["input_usd_per_million"],
                     row["output_usd_per_million"],
+                )
+                for row in rows
+            ],
+        )
+    )
+
+
+@app.command("presets")
+@answers
+def list_presets(
+    protocol: Annotated[
+        str | None, typer.Option(help="Only those with this surface, such as anthropic")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the providers that are known, with their addresses and surfaces."""
+    rows = [
+        {"name": name, **preset.model_dump(mode="json"), "home": preset.home}
+        for name, preset in presets().items()
+        if protocol is None or protocol in preset.surfaces
+    ]
+    if json:
+        print_json({"presets": rows})
+        return
+    console.print(
+        table(
+            None,
+            ("preset", "provider", "address", "surfaces"),
+            [
+                (
+                    row["name"],
+                    row["title"],
+                    f"ended on {row['retired']}"
+                    if row["retired"]
+                    else row["base_url"] or "your own",
+                    " ".join(row["surfaces"]),
                 )
                 for row in rows
             ],

@@ -31,6 +31,9 @@ _COUNTS = tuple(
     name for name in UsageSum.__dataclass_fields__ if name not in ("day_ms", *_FIELDS.values())
 )
 
+_MADE = tuple(name for name in _COUNTS if name.endswith(("output_tokens", "reasoning_tokens")))
+_GIVEN = tuple(name for name in _COUNTS if name.endswith("_tokens") and name not in _MADE)
+
 
 @answers
 def usage(
@@ -126,7 +129,7 @@ def _print(
 
 
 def _figures(row: dict[str, Any]) -> tuple[object, ...]:
-    """Input with what caches read and took, output with reasoning and images."""
-    given = sum(row[name] for name in _COUNTS if name.startswith(("input", "cache")))
-    made = row["output_tokens"] + row["reasoning_tokens"] + row["image_output_tokens"]
+    """Input with what caches read and took, output with reasoning, images and audio in both."""
+    given = sum(row[name] for name in _GIVEN)
+    made = sum(row[name] for name in _MADE)
     return (row["requests"], row["failures"], given, made, money(row["cost_micro"]))

@@ -1,14 +1,15 @@
 """What an exchange asks for. The union is closed: the driver and the wire must each know every one.
 
 The first group is said to Envoy, in order; the second is asked of the driver, which answers with
-an event.
+an event; the third is told to the stores, and nobody waits for an answer.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ledger.cooldowns import Evidence, Reservation
 from ledger.keys import KeyHandle
-from ledger.model import AdmissionRequest, UsageRecord
+from ledger.model import AdmissionRequest, Attempt, UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,25 @@ class ForgetAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpTries:
+    """What became of the attempts before this one? Answered by TriesLookedUp."""
+
+    shard: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Admit:
     """Answered by AdmissionDecided."""
 
     request: AdmissionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """A place at the upstream account. Answered by PlaceDecided."""
+
+    reservation: Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +124,47 @@ class HoldHeaders:
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Close the lease and record; answered by Settled. `pin` remembers who stores the answer;
-    `kept` is what we keep of it ourselves, by kind and id (ledger/store/keepsakes.py)."""
+    `kept` is what we keep of it ourselves, by kind and id (ledger/store/keepsakes.py). With
+    `after_ms` not at once: another attempt may take the lease over meanwhile."""
 
     shard: str
     record: UsageRecord
     pin: tuple[str, str] | None = None  # (id of the stored answer, account)
     kept: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTry:
+    """This attempt came to nothing: for the next one to know."""
+
+    shard: str
+    request_id: str
+    number: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """The upstream account failed."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Praise:
+    """The upstream account answered, which had failed before."""
+
+    account: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The attempt has left its upstream account, having used so many tokens."""
+
+    reservation: Reservation
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +186,8 @@ def before_trailers(actions: "list[Action]") -> "list[Action]":
     return rewritten
 
 
+Told = NoteTry | Accuse | Praise | Release
+
 Action = (
     ContinueRequest
     | SendUpstream
@@ -146,8 +199,14 @@ Action = (
     | LookUpAnswer
     | LookUpSeals
     | ForgetAnswer
+    | LookUpTries
     | Admit
+    | Reserve
     | HoldHeaders
     | Settle
+    | NoteTry
+    | Accuse
+    | Praise
+    | Release
     | Close
 )

@@ -6,7 +6,8 @@ The first group comes from Envoy, the second from the driver that performed an a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.model import Admission, KeyFacts
+from ledger.cooldowns import Reserved
+from ledger.model import Admission, Attempt, KeyFacts
 
 Headers = dict[str, str]
 
@@ -79,6 +80,20 @@ class AnswerForgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class TriesLookedUp:
+    """Answer to LookUpTries: the attempts that failed, in their order."""
+
+    tries: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDecided:
+    """Answer to Reserve."""
+
+    place: Reserved
+
+
+@dataclass(frozen=True, slots=True)
 class AdmissionDecided:
     """Answer to Admit."""
 
@@ -88,6 +103,11 @@ class AdmissionDecided:
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The hot store did not answer the last question."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOverdue:
+    """The upstream has not begun its answer within the time that it has for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +131,11 @@ Event = (
     | AnswerLookedUp
     | SealsLookedUp
     | AnswerForgotten
+    | TriesLookedUp
     | AdmissionDecided
+    | PlaceDecided
     | StoreFailed
+    | AnswerOverdue
     | HoldElapsed
     | Settled
 )

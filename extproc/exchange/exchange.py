@@ -11,6 +11,7 @@ from extproc.exchange.actions import Action, Close, SendBody
 from extproc.exchange.events import (
     AdmissionDecided,
     AnswerLookedUp,
+    AnswerOverdue,
     Event,
     Gone,
     HoldElapsed,
@@ -23,7 +24,9 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.phases import Phase, Signal, step
 from extproc.exchange.request_side import RequestSide
-from extproc.relay import Relay, Step
+from extproc.exchange.step import Step
+from extproc.relay import Relay
+from ledger.cooldowns import Reservation
 from ledger.model import UsageRecord
 
 # Smaller bodies are read, translated and written in some 30 ms at the worst, most in one or two.
@@ -87,6 +90,23 @@ class Exchange(RequestSide):
         """True while a lease is open and the upstream may be producing."""
         return self.phase in _AT_STAKE
 
+    def is_overdue(self, now_ms: int) -> bool:
+        """Whether the upstream has not begun its answer within the time that it has for that."""
+        if self.phase is not Phase.SENT or self._ticket is None:
+            return False
+        return now_ms - self._ticket.sent_at_ms > self._world.catalog.limits.first_byte_ms
+
+    @property
+    def reserved(self) -> Reservation | None:
+        """The place at an upstream account that is held while something is at stake."""
+        return self._ticket.reserved if self._ticket is not None else None
+
+    @property
+    def metered(self) -> tuple[int, object]:
+        """Differs whenever something was metered since. Only while something is at stake."""
+        assert self._relay is not None
+        return self._relay.metered
+
     def so_far(self, now_ms: int) -> UsageRecord:
         """The record as it would be if this worker died now. Only while something is at stake."""
         assert self._relay is not None
@@ -113,6 +133,8 @@ class Exchange(RequestSide):
                 return relay.before_trailers(self._bytes(relay, b"", True, now_ms))
             case HoldElapsed():
                 return relay.release(now_ms) if self.phase is Phase.HOLDING else _STAY
+            case AnswerOverdue():
+                return relay.overdue(now_ms) if self.phase is Phase.SENT else _STAY
             case _:
                 return _STAY
 
@@ -136,7 +158,7 @@ class Exchange(RequestSide):
     def _gone(self, now_ms: int) -> Step:
         if self.phase in _AT_STAKE:
             assert self._relay is not None
-            return self._relay.abandoned(now_ms)
+            return self._relay.abandoned(now_ms, unseen=self.phase in _HELD)
         if self.phase is Phase.SETTLING:
             # Whether the store heard us is not known; settlement is idempotent, so say it again.
             return Step(Signal.ABANDONED, self._settlement)
@@ -146,6 +168,7 @@ class Exchange(RequestSide):
 # Before an upstream has the request: a fault of ours can be told as a proper error.
 _ASKING = frozenset({Phase.AUTHENTICATING, Phase.READING, Phase.RECALLING, Phase.ADMITTING})
 
+_HELD = frozenset({Phase.HOLDING, Phase.COLLECTING})
 _AT_STAKE = frozenset({Phase.SENT, Phase.HOLDING, Phase.COLLECTING, Phase.RELAYING})
 
 _HANDLERS: dict[Phase, Callable[[Exchange, Event, int], Step]] = {

@@ -17,7 +17,7 @@ class Phase(Enum):
     OPENED = "opened"  # nothing was said yet
     AUTHENTICATING = "authenticating"  # the key is being looked up
     READING = "reading"  # waiting for the body
-    RECALLING = "recalling"  # looking up what is kept: stored answers, sealed reasoning
+    RECALLING = "recalling"  # looking up what is kept: attempts, stored answers, sealed reasoning
     ADMITTING = "admitting"  # the hot store decides
     SENT = "sent"  # the upstream has the request
     HOLDING = "holding"  # a stream has begun; headers held until its first meaningful event
@@ -91,6 +91,7 @@ TRANSITIONS: dict[Phase, dict[Signal, Phase]] = {
         _S.VANISHED: _P.CLOSED,
     },
     _P.ADMITTING: {
+        _S.MORE: _P.ADMITTING,  # admitted; a place at an upstream account is asked for
         _S.ADMITTED: _P.SENT,
         _S.REFUSED: _P.CLOSED,
         _S.REFUSED_RECORDED: _P.SETTLING,  # the key was changed meanwhile

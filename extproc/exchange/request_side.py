@@ -4,32 +4,29 @@ The handlers of the phases before an upstream has the request; extproc/exchange/
 dispatches to them. Nothing here waits, reads a clock or talks to anybody.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from extproc import (
     admission,
     failures,
     forwarding,
+    health,
     own_answers,
     payment,
-    replies,
     translation,
 )
 from extproc.asking import Asked, answer_in, pin_missing, read
 from extproc.doors import NoDoor, Opened, open_door
 from extproc.exchange.actions import (
-    Action,
     Admit,
-    Close,
     ContinueRequest,
     ForgetAnswer,
     LookUpAnswer,
     LookUpKey,
     LookUpSeals,
-    Refuse,
+    LookUpTries,
+    Reserve,
     SendUpstream,
-    Settle,
 )
 from extproc.exchange.events import (
     AdmissionDecided,
@@ -37,82 +34,34 @@ from extproc.exchange.events import (
     AnswerLookedUp,
     Event,
     KeyLookedUp,
+    PlaceDecided,
     RequestBody,
     RequestHeaders,
     ResponseHeaders,
     SealsLookedUp,
     StoreFailed,
+    TriesLookedUp,
 )
-from extproc.exchange.phases import Phase, Signal
-from extproc.exchange.ticket import Ticket, record
+from extproc.exchange.phases import Signal
+from extproc.exchange.state import State
+from extproc.exchange.step import Step
+from extproc.exchange.ticket import Ticket
 from extproc.own_answers import OwnAnswer
-from extproc.planning import Plan, plan, recalled, refused
-from extproc.relay import Relay, Step
-from extproc.world import World
-from ledger.keys import KeyHandle
-from ledger.model import Admission, KeyFacts, Outcome, Verdict
+from extproc.planning import Plan, plan, recalled
+from extproc.relay import Relay
+from ledger.model import Admission, KeyFacts, Verdict
 from translators.canonical.failure import Failure, Kind
+
+# Accounts that are asked for a place, one after the other, until one has any.
+MOST_PLACES = 10
 
 _STAY = Step(Signal.MORE, [])
 
 
-class RequestSide:
-    """The state of an exchange, and what is decided before the upstream has the request."""
+class RequestSide(State):
+    """What is decided before the upstream has the request."""
 
-    __slots__ = (
-        "_account",
-        "_asked",
-        "_attempt",
-        "_defect",
-        "_facts",
-        "_facts_version",
-        "_handle",
-        "_headers",
-        "_new_id",
-        "_opened",
-        "_pending",
-        "_plan_made",
-        "_relay",
-        "_request_id",
-        "_settlement",
-        "_started_at_ms",
-        "_ticket",
-        "_world",
-        "phase",
-    )
-
-    def __init__(self, world: World, new_id: Callable[[], str], now_ms: int) -> None:
-        self.phase = Phase.OPENED
-        self._world = world
-        self._request_id = ""
-        self._new_id = new_id  # where Envoy sent no x-request-id
-        self._started_at_ms = now_ms
-        self._attempt = 1
-        self._headers: dict[str, str] = {}
-        self._opened: Opened | None = None
-        self._handle: KeyHandle | None = None
-        self._facts: KeyFacts | None = None
-        self._facts_version = 0
-        self._asked: Asked | None = None
-        self._account: str | None = None  # the only one that can answer: it has what is asked for
-        self._defect: Exception | None = None  # a fault of ours that the caller was told of
-        self._plan_made: Plan | None = None
-        self._ticket: Ticket | None = None
-        self._relay: Relay | None = None
-        self._pending: list[Action] = []
-        self._settlement: list[Action] = []
-
-    @property
-    def shard(self) -> str:
-        return self._handle.shard if self._handle else ""
-
-    @property
-    def _body_bytes(self) -> int:
-        return len(self._asked.body or b"") if self._asked is not None else 0
-
-    @property
-    def request_id(self) -> str:
-        return self._request_id
+    __slots__ = ()
 
     # ------------------------------------------------------------------ request side
 
@@ -172,14 +121,22 @@ class RequestSide:
         self._asked = asked
         assert self._handle is not None and self._facts is not None
         if asked.dry is not None:
-            return self._answer(
-                own_answers.dry_run(self._world, asked, self._facts, self._request_id), now_ms
+            made = own_answers.dry_run(
+                self._world, asked, self._facts, self._request_id, self._headers
             )
+            return self._answer(made, now_ms)
+        if self._attempt > 1:
+            return Step(Signal.RECALL, [LookUpTries(self._handle.shard, self._request_id)])
+        return self._recall(asked, now_ms)
+
+    def _recall(self, asked: Asked, now_ms: int) -> Step:
+        """Look up what is kept of earlier answers, where the request stands on it."""
+        assert self._handle is not None and self._facts is not None
         shard, customer = self._handle.shard, self._facts.customer_id
         if asked.pin is not None:
             return Step(Signal.RECALL, [LookUpAnswer(shard, customer, asked.pin)])
         self._asked, calls = recalled(
-            self._world, asked, self._facts, self._request_id, self._attempt
+            self._world, asked, self._facts, self._request_id, self._headers
         )
         if calls:
             return Step(Signal.RECALL, [LookUpSeals(shard, customer, calls)])
@@ -188,6 +145,10 @@ class RequestSide:
     def _in_recalling(self, event: Event, now_ms: int) -> Step:
         assert self._asked is not None
         match event:
+            case TriesLookedUp():
+                self._tries = event.tries
+                signal, actions = self._recall(self._asked, now_ms)
+                return Step(signal, [*health.of_the_last(self._world, event.tries), *actions])
             case AnswerLookedUp():
                 return self._recalled(self._asked, event, now_ms)
             case SealsLookedUp():
@@ -217,20 +178,20 @@ class RequestSide:
             return Step(Signal.RECALL, [forget])
         return self._answer(own_answers.stored(self._world, asked, event.kept, method), now_ms)
 
-    def _plan(self) -> Plan | OwnAnswer | Failure:
+    def _plan(self, now_ms: int) -> Plan | OwnAnswer | Failure:
         assert self._asked is not None and self._facts is not None
-        identity = (self._request_id, self._attempt, self._started_at_ms)
-        made = plan(self._world, self._asked, self._facts, self._account, identity)
+        occasion = self._occasion(now_ms)
+        made = plan(self._world, self._asked, self._facts, self._account, occasion, self._headers)
         if isinstance(made, translation.Counted):
             return own_answers.counted(made)
         return made
 
     def _planned(self, now_ms: int) -> Step:
         assert self._handle is not None
-        made = self._plan()
+        made = self._plan(now_ms)
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
-        ticket = self._adopt(made)
+        ticket = self._adopt(made, now_ms)
         assert self._facts is not None
         request = payment.asked(self._world, made, ticket, self._handle, self._facts, now_ms)
         return Step(Signal.PLANNED, [Admit(request)])
@@ -238,8 +199,10 @@ class RequestSide:
     def _in_admitting(self, event: Event, now_ms: int) -> Step:
         if isinstance(event, StoreFailed):
             return self._refuse(failures.store_away())
+        if isinstance(event, PlaceDecided):
+            return self._place(event, now_ms)
         assert isinstance(event, AdmissionDecided)
-        decided = event.admission
+        decided = self._admission = event.admission
         if decided.verdict is Verdict.DUPLICATE and self._attempt > 1:
             # The attempt before settled, and its worker died before the caller had the answer. He
             # has paid, so he gets one: this attempt's settlement will be the second, and nothing.
@@ -257,33 +220,57 @@ class RequestSide:
         paid = payment.granted(self._world, made, decided)
         if isinstance(paid, Failure):
             return self._refuse_recorded(paid, now_ms)
-        ticket = self._adopt(paid) if paid is not made or self._ticket is None else self._ticket
+        ticket = self._ticket
+        if paid is not made or ticket is None:
+            ticket = self._adopt(paid, now_ms)
         self._ticket = payment.with_quotas(self._world, ticket, decided, now_ms)
-        return self._sent()
+        return self._send(paid, now_ms)
+
+    def _send(self, made: Plan, now_ms: int) -> Step:
+        """To the upstream, once the account has a place for it."""
+        wanted = made.reservation(self._occasion(now_ms), self._world.lease_ms)
+        if wanted is None:
+            return self._sent()
+        self._places_asked += 1
+        assert self._ticket is not None
+        self._ticket = replace(self._ticket, reserved=wanted)
+        return Step(Signal.MORE, [Reserve(wanted)])
+
+    def _place(self, event: PlaceDecided, now_ms: int) -> Step:
+        """A place, or the next account: the view of accounts knows by now that this has none."""
+        if event.place.granted:
+            return self._sent()
+        assert self._admission is not None
+        if self._places_asked >= MOST_PLACES:
+            busy = Failure(Kind.RATE_LIMITED, "Every upstream account of this model is busy.")
+            return self._refuse_recorded(busy, now_ms)
+        made = self._plan(now_ms)
+        if not isinstance(made, Plan):
+            return self._answer(made, now_ms)
+        self._adopt(made, now_ms)
+        return self._granted(made, self._admission, now_ms)
 
     def _changed(self, decided: Admission, facts: KeyFacts, now_ms: int) -> Step:
         """The key was changed since its facts were remembered: judge and plan by the new ones."""
         self._facts = facts
         client = admission.client_address(self._headers)
-        made = admission.judge(facts, client, now_ms) or self._plan()
+        made = admission.judge(facts, client, now_ms) or self._plan(now_ms)
         if not isinstance(made, Plan):
             return self._answer(made, now_ms)
-        self._adopt(made)
+        self._adopt(made, now_ms)
         return self._granted(made, decided, now_ms)
 
-    def _adopt(self, made: Plan) -> Ticket:
+    def _adopt(self, made: Plan, now_ms: int) -> Ticket:
         assert self._handle is not None and self._facts is not None
         self._plan_made = made
         self._facts_version = self._facts.version
-        self._ticket = made.ticket(
-            self._handle, self._facts, self._request_id, self._attempt, self._started_at_ms
-        )
+        self._ticket = made.ticket(self._handle, self._facts, self._occasion(now_ms))
         return self._ticket
 
     def _sent(self) -> Step:
         assert self._plan_made is not None and self._ticket is not None
         self._relay = Relay(self._world, self._ticket, self._plan_made.tariff)
-        headers, removed = self._plan_made.upstream(self._headers)
+        headers, removed = self._plan_made.upstream(self._headers, self._world.vouching)
         send = SendUpstream(headers, removed, self._plan_made.body, self._plan_made.has_body)
         self._asked = self._plan_made = None  # a stream may last for hours: let go of the bodies
         return Step(Signal.ADMITTED, [send])
@@ -293,73 +280,7 @@ class RequestSide:
             return None
         return Failure(Kind.TOO_LARGE, f"The request body exceeds this gateway's {limit} bytes.")
 
-    # ------------------------------------------------------------------ refusals, the portal
-
-    def _no_door(self, found: NoDoor) -> Step:
-        if found.allow:
-            failure = Failure(Kind.INVALID_REQUEST, found.message, status=405)
-            return self._refuse(failure, found.protocol, {"allow": ", ".join(found.allow)})
-        return self._refuse(Failure(Kind.NOT_FOUND, found.message), found.protocol)
-
-    def _refusal(
-        self, failure: Failure, protocol: str | None = None, extra: dict[str, str] | None = None
-    ) -> Refuse:
-        if protocol is None:
-            assert self._opened is not None
-            asked = self._asked.answer_in if self._asked else None
-            protocol = asked or admission.dialect_of(self._opened, self._headers)
-        dialect = self._world.protocol(protocol)
-        return Refuse(*replies.refusal(failure, dialect, self._request_id, extra))
-
-    def _refuse(
-        self, failure: Failure, protocol: str | None = None, extra: dict[str, str] | None = None
-    ) -> Step:
-        return Step(Signal.REFUSED, [self._refusal(failure, protocol, extra), Close()])
-
-    def _refuse_recorded(self, failure: Failure, now_ms: int, protocol: str | None = None) -> Step:
-        """A known key asked for what cannot be: its owner will want to see that in the usage."""
-        assert self._opened is not None
-        extra = {"x-clavis-hint": self._opened.hint} if self._opened.hint else None
-        refusal = self._refusal(failure, protocol, extra)
-        return self._record_own(refusal, Outcome.REFUSED, (), now_ms)
-
-    def _answer(self, made: OwnAnswer | Failure, now_ms: int) -> Step:
-        """An answer of ours to a known key."""
-        if isinstance(made, Failure):
-            return self._refuse_recorded(made, now_ms)
-        assert self._opened is not None
-        headers = {
-            **replies.identity(self._request_id, self._opened.hint),
-            "content-type": "application/json",
-            **made.headers,
-        }
-        if made.losses:
-            headers["x-clavis-losses"] = replies.losses(made.losses)
-        refusal = Refuse(200, headers, made.body)
-        return self._record_own(refusal, Outcome.COMPLETED, made.losses, now_ms)
-
-    def _record_own(
-        self, answer: Refuse, outcome: Outcome, losses: tuple[str, ...], now_ms: int
-    ) -> Step:
-        assert self._opened is not None and self._facts is not None and self._handle is not None
-        self._pending = [answer, Close()]
-        ticket = refused(
-            self._opened,
-            self._asked,
-            self._handle,
-            self._facts,
-            (self._request_id, self._attempt, self._started_at_ms),
-        )
-        latency_ms = max(now_ms - self._started_at_ms, 0)
-        free = 0 if outcome is Outcome.COMPLETED else None
-        kept = record(
-            replace(ticket, losses=losses),
-            answer.status,
-            outcome,
-            latency_ms=latency_ms,
-            cost_micro=free,
-        )
-        return Step(Signal.REFUSED_RECORDED, [Settle(ticket.shard, kept)])
+    # ------------------------------------------------------------------ the portal
 
     def _to_portal(self, opened: Opened, whole: bool, after_body: bool) -> Step:
         """Models and usage: the portal answers. A body has no meaning there, but may come."""

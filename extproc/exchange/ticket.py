@@ -6,7 +6,8 @@ release may hand it to another filter, or to another worker.
 
 from dataclasses import dataclass
 
-from ledger.model import Outcome, UsageRecord, UsageSource
+from ledger.cooldowns import Reservation
+from ledger.model import Attempt, Outcome, UsageRecord, UsageSource
 from translators.canonical.reply import ReplyContext
 from translators.canonical.usage import Usage
 from translators.tools import ToolMap
@@ -27,6 +28,17 @@ class Reply:
     counting: bool = False
     seals_kept: bool = False
     remembered: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Which attempt of which request is to be planned, and what became of those before it."""
+
+    request_id: str
+    attempt: int
+    started_at_ms: int
+    now_ms: int
+    tries: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,13 @@ class Ticket:
     input_estimate: int = 0  # tokens, for answers whose upstream tells nothing
     window: int | None = None  # of the upstream model: figures beyond it are not believed
     quotas: tuple[tuple[str, str], ...] = ()  # headers that tell what is left of the limits
+    tries: tuple[Attempt, ...] = ()  # the attempts before this one
+    sent_at_ms: int = 0  # when this attempt began
+    unsealed: bool = False  # sent without any sealed value: the one before was refused for one
+    reserved: Reservation | None = None  # a place at the account, to be given back
+    watched: bool = False  # the account has failed lately: a success is to be told
+    wire: str = ""  # the envelope that the answer comes in; "" for none
+    vouched: bool = False  # who asks was shown by a token or a signature made for this request
 
 
 _NOTHING = Usage()
@@ -64,7 +83,7 @@ _NOTHING = Usage()
 
 def draft(ticket: Ticket) -> UsageRecord:
     """The record of an exchange of which nothing is known yet but that it began."""
-    return record(ticket, 0, Outcome.LOST)
+    return record(ticket, 0, Outcome.LOST, attempts=ticket.tries)
 
 
 def record(
@@ -80,6 +99,7 @@ def record(
     cost_micro: int | None = None,
     losses: tuple[str, ...] = (),
     source: UsageSource | None = None,
+    attempts: tuple[Attempt, ...] = (),
 ) -> UsageRecord:
     """What is kept of an exchange, in one go: this is on the hot path."""
     tokens = usage or _NOTHING
@@ -106,10 +126,14 @@ def record(
         cache_read_tokens=tokens.cache_read_tokens,
         cache_write_5m_tokens=tokens.cache_write_5m_tokens,
         cache_write_1h_tokens=tokens.cache_write_1h_tokens,
+        image_input_tokens=tokens.image_input_tokens,
+        audio_input_tokens=tokens.audio_input_tokens,
         output_tokens=tokens.output_tokens,
         reasoning_tokens=tokens.reasoning_tokens,
         image_output_tokens=tokens.image_output_tokens,
+        audio_output_tokens=tokens.audio_output_tokens,
         web_searches=tokens.web_searches,
+        file_searches=tokens.file_searches,
         cost_micro=cost_micro,
         usage_source=source
         if source is not None
@@ -119,4 +143,5 @@ def record(
         losses=losses or ticket.losses,
         upstream_protocol=ticket.upstream_protocol if ticket.upstream else None,
         price_source=ticket.price_source,
+        attempts_detail=attempts,
     )

@@ -18,7 +18,8 @@ class Call:
     """One call. `flush` lets the connection send what it has collected, at the end of the tick."""
 
     __slots__ = (
-        "_closing", "_connection", "_flush", "_held", "_loop", "_reading", "_writing", "stream",
+        "_closing", "_connection", "_flush", "_held", "_loop", "_reading", "_woken", "_writing",
+        "stream",
     )  # fmt: skip
 
     def __init__(
@@ -33,6 +34,7 @@ class Call:
         self._flush = flush
         self._loop = loop
         self._reading: asyncio.Future[None] | None = None
+        self._woken = False
         self._closing: asyncio.Future[None] | None = None
         self._writing: deque[asyncio.Future[None]] = deque()  # one for each message that waits
         self._held = 0  # writers whose turn has not come again since
@@ -47,6 +49,9 @@ class Call:
                 return None
             self._reading = self._loop.create_future()
             await self._reading
+            if self._woken:
+                self._woken = False
+                return b""
         message = self._connection.next_message(stream)
         self._flush()
         return message
@@ -73,6 +78,12 @@ class Call:
         if not self._held and self._connection.outbound.ready(stream, len(data)):
             await self.write(data)
         return True
+
+    def wake(self) -> None:
+        """Ends a read that waits, with an empty message."""
+        if self._reading is not None and not self._reading.done():
+            self._woken = True
+            self._reading.set_result(None)
 
     async def closed(self) -> None:
         """Returns when the stream is over; for handlers that have nothing more to read."""

@@ -1,7 +1,8 @@
 """Customers' accounts in Redis: two pots, what open leases hold of them, and entries applied once.
 
     {sN}:acct:<customer>   hash    mode (open|prepaid), credit, allowance, allowance_until_ms, held,
-                                   version
+                                   version; turned: the rank of the last turn of a plan; turn: what
+                                   it did, unless the account was brought since
     {sN}:entry:<id>        string  the mark of an entry that was applied: what came of it, for
                                    MARK_TTL_MS
     {sN}:turn:<id>         string  the same of a plan's turn
@@ -10,6 +11,7 @@ Rules:
 - `held` is never more than what the pots have: admission holds what is free, and nothing but the
   settlement of a hold takes what it needs. So no pot is ever below zero, and a cost within its
   hold is always paid.
+- Turns of plans are made in their order: one that comes after a later one changes nothing.
 - An account that Redis does not have is brought from where `load_account` knows it, before
   anything is decided: a customer whom Redis forgot does not run free. Without a `load_account`
   such an account is open.
@@ -19,7 +21,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ledger.errors import StoreUnavailable
-from ledger.model import Account, AccountMode, Applied, Hold, Pot, Turned
+from ledger.model import Account, AccountMode, Applied, Hold, Pot
+from ledger.plans import NO_RANK, Rank, Turn, Turned, Turning, TurnMade
 from ledger.store.link import Reply
 from ledger.store.wire import Argument, Script, Wire
 
@@ -30,7 +33,7 @@ ACCOUNT = Script.load("account")
 CREDIT = Script.load("credit")
 TURN = Script.load("turn")
 
-_FIELDS = ("mode", "credit", "allowance", "allowance_until_ms", "held", "version")
+_FIELDS = ("mode", "credit", "allowance", "allowance_until_ms", "held", "version", "turned")
 
 
 class Accounts:
@@ -46,7 +49,7 @@ class Accounts:
         values = await self.wire.call("HMGET", _key(shard, customer_id), *_FIELDS)
         if all(value is None for value in values):
             return None
-        mode, *numbers = values
+        mode, *numbers, turned = values
         credit, allowance, until_ms, held, version = (int(number or 0) for number in numbers)
         return Account(
             AccountMode(mode.decode()) if mode else AccountMode.OPEN,
@@ -55,6 +58,7 @@ class Accounts:
             until_ms or None,
             held,
             version,
+            read_rank(turned),
         )
 
     async def set_account(
@@ -64,7 +68,7 @@ class Accounts:
         return await self._set(
             *(shard, customer_id, account.version, only_absent, account.mode),
             *(account.credit_micro, account.allowance_micro),
-            *(account.allowance_until_ms or 0, account.held_micro),
+            *(account.allowance_until_ms or 0, account.held_micro, *account.turned),
         )
 
     async def set_mode(self, shard: str, customer_id: str, mode: AccountMode, version: int) -> bool:
@@ -88,22 +92,20 @@ class Accounts:
         )
         return Applied(applied)
 
-    async def turn_plan(
-        self,
-        shard: str,
-        customer_id: str,
-        turn_id: str,
-        allowance_micro: int,
-        until_ms: int,
-        now_ms: int,
-    ) -> Turned:
-        """Once per turn id: ends what is left of the allowance and gives the next one, valid until
-        `until_ms`; 0: there is none. What open holds rely on is carried over."""
-        keys = (_key(shard, customer_id), f"{{s{shard}}}:turn:{turn_id}")
-        first, taken, carried = await self._run_known(
-            *(shard, customer_id, TURN, keys), allowance_micro, until_ms, now_ms, MARK_TTL_MS
+    async def turn_plan(self, shard: str, turn: Turn, now_ms: int) -> Turned:
+        """Once per turn id and never after a later turn: ends what is left of the allowance and
+        gives the next one. What open holds rely on is carried over."""
+        customer_id = turn.plan.customer_id
+        keys = (_key(shard, customer_id), f"{{s{shard}}}:turn:{turn.id}")
+        turning, taken, carried, before = await self._run_known(
+            *(shard, customer_id, TURN, keys, turn.id, *turn.rank),
+            *(turn.allowance_micro, turn.until_ms, now_ms, MARK_TTL_MS),
         )
-        return Turned(taken, carried, bool(first))
+        return Turned(Turning(turning), taken, carried, _turn_made(before))
+
+    async def last_turn(self, shard: str, customer_id: str) -> TurnMade | None:
+        """The last turn that Redis made since it has the account; SQL may not know of it."""
+        return _turn_made(await self.wire.call("HGET", _key(shard, customer_id), "turn") or b"")
 
     async def holds(self, shard: str) -> list[Hold]:
         """Of all open leases of a shard, also those that hold nothing; not of one moment."""
@@ -166,6 +168,19 @@ class Accounts:
     ) -> bool:
         keys = (_key(shard, customer_id),)
         return bool(await self.wire.run(ACCOUNT, keys, version, int(only_absent), mode, *amounts))
+
+
+def read_rank(text: bytes | None) -> Rank:
+    """As scripts keep it."""
+    plan, _, number = (text or b"").partition(b" ")
+    return (int(plan), int(number)) if number else NO_RANK
+
+
+def _turn_made(text: bytes) -> TurnMade | None:
+    if not text:
+        return None
+    turn_id, granted, taken = text.decode().split()
+    return TurnMade(turn_id, int(granted), int(taken))
 
 
 def _key(shard: str, customer_id: str) -> str:

@@ -1,4 +1,8 @@
-"""Accounts in Redis as an auditor sees them: of one moment, and corrected by differences."""
+"""Accounts in Redis as an auditor sees them: of one moment, and corrected by differences.
+
+Nobody has to be alone to correct: an account that somebody else has corrected since it was looked
+at stays as it is.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,7 +10,8 @@ from dataclasses import dataclass
 
 from ledger.keys import SHARDS
 from ledger.model import Account, AccountMode, Applied
-from ledger.store.accounts import MARK_TTL_MS
+from ledger.plans import NO_RANK, Rank
+from ledger.store.accounts import MARK_TTL_MS, read_rank
 from ledger.store.link import Reply
 from ledger.store.streams import StreamEntry, stream_entry
 from ledger.store.wire import Script, Wire
@@ -14,8 +19,6 @@ from ledger.store.wire import Script, Wire
 AUDIT = Script.load("audit")
 MEND = Script.load("mend")
 PAGE = 1_000  # entries of a stream in one reply
-MENDING = "{s0}:mending"  # who corrects accounts now
-MENDING_MS = 600_000  # whoever dies meanwhile keeps others from it for so long
 SCANNED = 1_000  # names that Redis looks at in one step
 
 
@@ -29,16 +32,21 @@ class Look:
     last_id: str
     accounts: dict[str, Account | None]
     holds: dict[str, int]
+    mended: dict[str, int]  # how often each of the accounts was corrected
 
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What is added to an account so that it is right. `until_ms` None: it stays."""
+    """What is added to an account so that it is right, if it was corrected `mended` times before.
+    `until_ms` None: it stays. `turned`: the last turn of a plan that SQL knows; a later one
+    stays."""
 
     credit_micro: int = 0
     allowance_micro: int = 0
     held_micro: int = 0
     until_ms: int | None = None
+    turned: Rank = NO_RANK
+    mended: int = 0
 
 
 class Audit:
@@ -63,10 +71,11 @@ class Audit:
             last_id.decode(),
             {one: _account(v) for one, v in zip(customer_ids, accounts, strict=True)},
             holds,
+            {one: int(v[-1] or 0) for one, v in zip(customer_ids, accounts, strict=True)},
         )
 
     async def mend(self, shard: str, customer_id: str, mending: Mending, name: str) -> Applied:
-        """Once under this name."""
+        """Once under this name. ALREADY also where somebody else has corrected it since."""
         tag = f"{{s{shard}}}:"
         applied = await self._wire.run(
             MEND,
@@ -76,6 +85,8 @@ class Audit:
             mending.held_micro,
             "" if mending.until_ms is None else mending.until_ms,
             MARK_TTL_MS,
+            *mending.turned,
+            mending.mended,
         )
         return Applied(applied)
 
@@ -90,15 +101,6 @@ class Audit:
                 return
             yield [stream_entry(look.shard, entry_id, pairs) for entry_id, pairs in items]
             after = f"({items[-1][0].decode()}"
-
-    async def lock(self, token: str) -> bool:
-        """Two who correct at once would correct twice. False: somebody else does."""
-        taken = await self._wire.call("SET", MENDING, token, "NX", "PX", MENDING_MS)
-        return taken is not None or await self._wire.call("GET", MENDING) == token.encode()
-
-    async def unlock(self, token: str) -> None:
-        if await self._wire.call("GET", MENDING) == token.encode():
-            await self._wire.call("DEL", MENDING)
 
     async def dead(self) -> int:
         """Entries of the streams that nobody could read."""
@@ -122,8 +124,11 @@ class Audit:
 
 
 def _account(values: Reply) -> Account | None:
-    mode, *amounts = values
+    mode, *amounts, turned, _ = values
     if mode is None:
         return None
     credit, allowance, until_ms, held = (int(amount or 0) for amount in amounts)
-    return Account(AccountMode(mode.decode()), credit, allowance, until_ms or None, held)
+    return Account(
+        *(AccountMode(mode.decode()), credit, allowance, until_ms or None, held),
+        turned=read_rank(turned),
+    )

@@ -49,6 +49,8 @@ from ledger.store.leases import (
 from ledger.store.limits import NO_BOOKS
 from ledger.store.replay import Backlog, Replay
 from ledger.store.spool import Spool, Waiting
+from ledger.store.tries import NOTE_TRY
+from ledger.store.upstreams import RECOVER, RELEASE, RESERVE, REST
 from ledger.store.wire import DEFAULT_TIMEOUTS, Script, Timeouts, Wire
 
 __all__ = ["ALL_SHARDS", "HotStore", "RECORD_TTL_MS", "SCRIPTS"]
@@ -58,7 +60,8 @@ TOMBSTONE_TTL_MS = 3_600_000  # how long a revoked key's hash wins against a slo
 STREAM_LAG_MS = 60_000  # how far the clocks of a worker and of Redis may be apart
 
 PUT_KEY = Script.load("put_key")
-SCRIPTS = (ADMIT, RENEW, SETTLE, PUT_KEY, ACCOUNT, CREDIT, TURN, KEEP, DROP)
+_OF_UPSTREAMS = (NOTE_TRY, REST, RECOVER, RESERVE, RELEASE)
+SCRIPTS = (ADMIT, RENEW, SETTLE, PUT_KEY, ACCOUNT, CREDIT, TURN, KEEP, DROP, *_OF_UPSTREAMS)
 
 
 class HotStore(Leases):
@@ -69,10 +72,12 @@ class HotStore(Leases):
     ) -> None:
         super().__init__(wire, record_ttl_ms)
         self._replay: Replay[Settlement] = Replay()
-        self._backlog = Backlog(self._settle_again, None if spool is None else Spool(spool))
+        waiting = None if spool is None else Spool(spool)
+        self._backlog = Backlog(self._settle_again, waiting, self.ping)
         # Whether the record has a request id: asked before a settlement is told again so late that
         # Redis may have forgotten that it was told.
         self.recorded: Callable[[str], Awaitable[bool]] | None = None
+        self.on_back: Callable[[], None] = _ignore  # Redis answers again
         wire.on_restored = self._on_restored
 
     @classmethod
@@ -116,8 +121,13 @@ class HotStore(Leases):
             self._replay.keep(settlement, asyncio.get_running_loop().time())
         return settled
 
+    def untold_micro(self, customer_id: str) -> int:
+        """What this process has to tell Redis of exchanges that no lease holds the money of."""
+        return self._backlog.untold_micro(customer_id)
+
     async def adopt_spools(self) -> None:
-        """At the start of a worker: settles what workers that died had spooled. Raises OSError."""
+        """Settles what workers that are gone had spooled: at the start, as one that died left it,
+        and from time to time, as one that ends later does. Raises OSError."""
         await self._backlog.adopt()
 
     async def _settle(self, settlement: Settlement) -> Settled:
@@ -151,6 +161,7 @@ class HotStore(Leases):
             self._mercy_until_s = now_s + MERCY_S
         since_ms = _unix_ms() - int((now_s - broke_at_s) * 1000)
         self._backlog.resume([Waiting(one, since_ms) for one in self._replay.since(broke_at_s)])
+        self.on_back()
 
     async def _settle_again(self, waiting: Waiting) -> Settled:
         settlement = waiting.settlement
@@ -173,6 +184,10 @@ class HotStore(Leases):
     async def _put(self, shard: str, key_hash: str, version: int, *rest: str | bytes | int) -> bool:
         key = f"{{s{shard}}}:key:{key_hash}"
         return bool(await self.wire.run(PUT_KEY, (key,), version, *rest))
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
 
 
 def _unix_ms() -> int:

@@ -14,15 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.entries import MAX_ACTOR, MAX_AMOUNT_MICRO, Entry, EntryKind
 from ledger.keys import new_id
 from ledger.model import Pot
-from ledger.plans import Plan, PlanPeriod, PlanSpec, Turn
-from ledger.schema import plans
+from ledger.plans import (
+    NO_RANK,
+    Plan,
+    PlanPeriod,
+    PlanSpec,
+    Rank,
+    Turn,
+    TurnMade,
+    rank_of_last_turn,
+)
+from ledger.schema import entries, plans
 from ledger.store.customers import locked_customer
 from ledger.store.entries import WRITER, Entries, add_entries
 
 MAX_NAME = 256
 TURNS_TOGETHER = 500  # due plans of one sweep
 
-_COLUMNS = [plans.c[field.name] for field in fields(Plan)]
+PLAN_COLUMNS = [plans.c[field.name] for field in fields(Plan)]
 
 
 class Plans(Entries):
@@ -53,7 +62,8 @@ class Plans(Entries):
                 until_ms=spec.until_ms,
                 next_turn_ms=begins_ms,
                 actor=actor,
-                created_at_ms=now_ms,
+                # Their order is that of their making, whatever the clocks say: see ledger.plans.
+                created_at_ms=max([now_ms, *(other.created_at_ms + 1 for other in theirs)]),
             )
             row = asdict(plan) | {"period": plan.period.value}
             await connection.execute(insert(plans), row)
@@ -81,13 +91,18 @@ class Plans(Entries):
     async def allowance_until(self, customer_id: str) -> int | None:
         """Until when the allowance that the entries say is left may be spent; None: there is no
         plan that has begun."""
-        statement = select(*_COLUMNS).where(
+        statement = select(*PLAN_COLUMNS).where(
             plans.c.customer_id == customer_id, plans.c.next_turn_ms > plans.c.since_ms
         )
         async with self.reading() as connection:
-            running = [_plan(row) for row in await connection.execute(statement)]
+            running = [read_plan(row) for row in await connection.execute(statement)]
         ends = [end for plan in running for end in (plan.next_turn_ms, plan.until_ms) if end]
         return min(ends, default=None)
+
+    async def last_turn(self, customer_id: str) -> Rank:
+        """Of the turns that are kept here."""
+        ranks = (rank_of_last_turn(plan) for plan in await self.plans(customer_id))
+        return max((rank for rank in ranks if rank is not None), default=NO_RANK)
 
     # -- turns
 
@@ -95,21 +110,20 @@ class Plans(Entries):
         """Those with something to do, in the order in which it fell due."""
         theirs = [plans.c.customer_id == customer_id] if customer_id is not None else []
         statement = (
-            select(*_COLUMNS)
+            select(*PLAN_COLUMNS)
             .where(plans.c.next_turn_ms <= now_ms, *theirs)
             .order_by(plans.c.next_turn_ms, plans.c.since_ms, plans.c.id)
             .limit(TURNS_TOGETHER)
         )
         async with self.reading() as connection:
-            return [_plan(row) for row in await connection.execute(statement)]
+            return [read_plan(row) for row in await connection.execute(statement)]
 
     async def finish_turn(self, turn: Turn, expired_micro: int | None, now_ms: int) -> None:
         """Keeps what Redis did; None: it did nothing, as a later turn had been done."""
         done: list[Entry] = []
-        if expired_micro:
-            done.append(_entry(turn, EntryKind.PLAN_EXPIRY, -expired_micro, now_ms))
-        if turn.allowance_micro and expired_micro is not None:
-            done.append(_entry(turn, EntryKind.PLAN_GRANT, turn.allowance_micro, now_ms))
+        if expired_micro is not None:
+            made = TurnMade(turn.id, turn.allowance_micro, expired_micro)
+            done = _entries(made, turn.plan, now_ms)
         read = turn.plan
         statement = (
             update(plans)
@@ -120,6 +134,22 @@ class Plans(Entries):
         async with self.writing() as connection:
             await add_entries(self, connection, done)
             await connection.execute(statement)
+
+    async def keep_turn(self, customer_id: str, made: TurnMade, now_ms: int) -> None:
+        """What Redis did, as it says itself: whoever asked for it may have died before he could.
+        Most often it is known."""
+        theirs = await self.plans(customer_id)
+        plan = next((one for one in theirs if made.id.startswith(f"{one.id}:")), None)
+        if plan is None:
+            return
+        done = _entries(made, plan, now_ms)
+        wanted = [entry.id for entry in done]
+        async with self.reading() as connection:
+            known = select(entries.c.id).where(entries.c.id.in_(wanted))
+            missing = len(done) > len((await connection.execute(known)).all())
+        if missing:
+            async with self.writing() as connection:
+                await add_entries(self, connection, done)
 
 
 def check_plan(spec: PlanSpec, now_ms: int, actor: str) -> None:
@@ -165,27 +195,36 @@ async def _end(connection: AsyncConnection, plan: Plan, at_ms: int) -> bool:
 
 async def _plans(connection: AsyncConnection, customer_id: str) -> list[Plan]:
     statement = (
-        select(*_COLUMNS)
+        select(*PLAN_COLUMNS)
         .where(plans.c.customer_id == customer_id)
         .order_by(plans.c.created_at_ms.desc(), plans.c.id.desc())
     )
-    return [_plan(row) for row in await connection.execute(statement)]
+    return [read_plan(row) for row in await connection.execute(statement)]
 
 
-def _entry(turn: Turn, kind: EntryKind, amount_micro: int, now_ms: int) -> Entry:
-    return Entry(
-        id=f"{turn.id}:{'grant' if kind is EntryKind.PLAN_GRANT else 'expiry'}",
-        customer_id=turn.plan.customer_id,
-        pot=Pot.ALLOWANCE,
-        kind=kind,
-        amount_micro=amount_micro,
-        request_id=None,
-        reference=None,
-        actor=turn.plan.actor if turn.number == 0 else WRITER,
-        reason=turn.plan.name,
-        created_at_ms=now_ms,
+def _entries(made: TurnMade, plan: Plan, now_ms: int) -> list[Entry]:
+    """At most one of a kind. Their ids are made of the turn's: the same turn, the same entries."""
+    parts = (
+        (EntryKind.PLAN_EXPIRY, "expiry", -made.taken_micro),
+        (EntryKind.PLAN_GRANT, "grant", made.granted_micro),
     )
+    return [
+        Entry(
+            id=f"{made.id}:{name}",
+            customer_id=plan.customer_id,
+            pot=Pot.ALLOWANCE,
+            kind=kind,
+            amount_micro=amount_micro,
+            request_id=None,
+            reference=None,
+            actor=plan.actor if made.id == f"{plan.id}:0" else WRITER,
+            reason=plan.name,
+            created_at_ms=now_ms,
+        )
+        for kind, name, amount_micro in parts
+        if amount_micro
+    ]
 
 
-def _plan(row: Row[Any]) -> Plan:
+def read_plan(row: Row[Any]) -> Plan:
     return Plan(**(dict(row._mapping) | {"period": PlanPeriod(row.period)}))

@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.entries import Balance, EntryKind
 from ledger.model import Pot
+from ledger.plans import NO_RANK, Plan, Rank, rank_of_last_turn
 from ledger.schema import entries, plans, usage, usage_days
 from ledger.store.engine import store_errors
 from ledger.store.entries import Entries, balances_in
+from ledger.store.plans import PLAN_COLUMNS, read_plan
 
 ASKED = 500  # request ids in one question
 
@@ -37,6 +39,7 @@ class Evidence:
     known: dict[str, str | None]
     until_ms: dict[str, int]
     turning: frozenset[str]  # customers whose plan has something to do right now
+    turned: dict[str, Rank]  # the last turn of plans that run
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class Proofs(Entries):
                 found = select(usage.c.request_id, usage.c.stream_id)
                 rows = await connection.execute(found.where(usage.c.request_id.in_(some)))
                 known |= {row.request_id: row.stream_id for row in rows}
-            until_ms, turning = await _validity(connection, customer_ids, now_ms)
-        return Evidence(balances, late, known, until_ms, turning)
+            running = await _running_plans(connection, customer_ids)
+        return Evidence(balances, late, known, *_validity(running, now_ms))
 
     async def ledgered(self) -> dict[str, Ledgered]:
         """Of every customer with usage or charges. Reads every row: an audit takes its time."""
@@ -124,21 +127,28 @@ async def _late(
     return [Charged(*row) for row in await connection.execute(statement)]
 
 
-async def _validity(
-    connection: AsyncConnection, customer_ids: Sequence[str], now_ms: int
-) -> tuple[dict[str, int], frozenset[str]]:
-    statement = select(
-        plans.c.customer_id, plans.c.since_ms, plans.c.until_ms, plans.c.next_turn_ms
-    ).where(plans.c.customer_id.in_(customer_ids), plans.c.next_turn_ms.is_not(None))
+async def _running_plans(connection: AsyncConnection, customer_ids: Sequence[str]) -> list[Plan]:
+    statement = select(*PLAN_COLUMNS).where(
+        plans.c.customer_id.in_(customer_ids), plans.c.next_turn_ms.is_not(None)
+    )
+    return [read_plan(row) for row in await connection.execute(statement)]
+
+
+def _validity(
+    running: Sequence[Plan], now_ms: int
+) -> tuple[dict[str, int], frozenset[str], dict[str, Rank]]:
     until_ms: dict[str, int] = {}
+    turned: dict[str, Rank] = {}
     turning = set()
-    for row in await connection.execute(statement):
-        if row.next_turn_ms <= now_ms:
-            turning.add(row.customer_id)
-        elif row.since_ms < row.next_turn_ms and row.until_ms is None:
+    for plan in running:
+        who, next_turn_ms = plan.customer_id, plan.next_turn_ms or 0
+        if next_turn_ms <= now_ms:
+            turning.add(who)
+        elif plan.since_ms < next_turn_ms and plan.until_ms is None:
             # Of a plan that will end Redis may hear only when it does.
-            until_ms[row.customer_id] = row.next_turn_ms
-    return until_ms, frozenset(turning)
+            until_ms[who] = next_turn_ms
+        turned[who] = max(turned.get(who, NO_RANK), rank_of_last_turn(plan) or NO_RANK)
+    return until_ms, frozenset(turning), turned
 
 
 def _usage() -> Any:

@@ -6,20 +6,25 @@ last seconds (`Replay`), and sends them again over every new connection: where n
 are ALREADY settled, otherwise they are settled now, once.
 
 What is settled while Redis is away waits in memory, and in a spool on disk where there is one
-(`Backlog`); what a process that died had spooled waits with it.
+(`Backlog`); what a process that died had spooled waits with it. What of it was admitted without a
+lease is summed up by customer: nothing in Redis holds that money until it is told.
+
+An attempt that was abandoned may have been followed by another one, in another process, that Redis
+never heard of either. Where a lease would order them, here time has to: who was abandoned speaks
+last.
 """
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 import structlog
 
 from ledger.errors import StoreUnavailable
-from ledger.model import Settled, Settlement
+from ledger.model import Outcome, Settled, Settlement
 from ledger.store.spool import Spool, Waiting
 
 KEPT_S = 5.0  # a Redis that syncs every second may lose two; replicas lag less
@@ -28,6 +33,7 @@ MAX_WAITING = 50_000  # settlements in memory, some 50 MB: minutes of load; more
 TOGETHER = 500  # settlements told at once: far from what one connection may queue
 FIRST_PAUSE_S = 0.05
 MAX_PAUSE_S = 2.0
+LAST_S = 5.0  # by then all others have told Redis, and what goes on has its lease; see leases.py
 
 log = structlog.get_logger("ledger.replay")
 
@@ -58,10 +64,17 @@ class Backlog:
     """Settlements on their way to a Redis that was away. One task works them off while there are
     any; the spool is emptied only when all are settled."""
 
-    def __init__(self, settle: Settle, spool: Spool | None) -> None:
+    def __init__(
+        self,
+        settle: Settle,
+        spool: Spool | None,
+        ping: Callable[[], Awaitable[None]] | None = None,  # raises StoreUnavailable
+    ) -> None:
         self._settle = settle
+        self._ping = ping
         self._spool = spool
         self._waiting: deque[Waiting] = deque()
+        self._last: list[Waiting] = []  # to be told when all others are
         self._unread = False  # the spool has what memory has not
         self._offset = 0  # how far the spool was read for that
         self._unwritten: list[Waiting] = []
@@ -69,6 +82,7 @@ class Backlog:
         self._writing = asyncio.Lock()
         self._writers: set[asyncio.Task[None]] = set()
         self._refused = False
+        self._untold: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
 
@@ -76,17 +90,24 @@ class Backlog:
     def idle(self) -> bool:
         return self._task is None or self._task.done()
 
+    def untold_micro(self, customer_id: str) -> int:
+        """What the exchanges of a customer cost that had no lease and that Redis does not know."""
+        return self._untold[customer_id] if self._untold else 0
+
     async def add(self, settlement: Settlement) -> None:
         """Returns when it is kept as safely as it can be: on disk, where there is a spool."""
         waiting = Waiting(settlement, time.time_ns() // 1_000_000)
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(waiting)
+        if len(self._waiting) + len(self._last) < MAX_WAITING:
+            self._queue((waiting,))
         elif self._spool is not None:
             self._spilled = True
         else:
-            dropped = self._waiting.popleft().settlement.record
-            log.error("settlement_dropped", request_id=dropped.request_id)
-            self._waiting.append(waiting)
+            oldest = self._waiting.popleft() if self._waiting else self._last.pop(0)
+            log.error("settlement_dropped", request_id=oldest.settlement.record.request_id)
+            self._queue((waiting,))
+        if settlement.local:
+            record = settlement.record
+            self._untold[record.customer_id] += record.cost_micro or 0
         self._start()
         if self._spool is not None:
             self._unwritten.append(waiting)
@@ -99,7 +120,7 @@ class Backlog:
         """Redis is back: tell it these too, and begin at once."""
         self._waiting.extend(again)
         self._nudge.set()
-        if self._waiting:
+        if self._waiting or self._last:
             self._start()
 
     async def adopt(self) -> None:
@@ -107,9 +128,10 @@ class Backlog:
         if self._spool is None:
             return
         async with self._writing:
-            files = await asyncio.to_thread(self._spool.adopt)
-            if files:
-                log.warning("spools_adopted", files=files)
+            adopted = await asyncio.to_thread(self._spool.adopt)
+            if adopted.files:
+                log.warning("spools_adopted", files=adopted.files)
+                self._untold += adopted.local_micro
                 self._unread = True
                 self._start()
 
@@ -120,16 +142,38 @@ class Backlog:
         if self._spool is not None:
             await asyncio.to_thread(self._spool.close)
 
+    def _queue(self, items: Iterable[Waiting]) -> None:
+        for item in items:
+            abandoned = item.settlement.record.outcome is Outcome.ABANDONED
+            last = abandoned and len(self._last) < MAX_WAITING
+            (self._last if last else self._waiting).append(item)
+
     def _start(self) -> None:
         if self.idle:
             self._task = asyncio.create_task(self._run(), name="settle what waits")
 
     async def _run(self) -> None:
-        while self._waiting or self._unread or self._unwritten:
+        while self._waiting or self._unread or self._unwritten or self._last:
             await self._work_off()
+            if self._last and await self._is_last():
+                self._waiting.extend(self._last)
+                self._last.clear()
+                continue
             if self._spool is not None:
                 await self._write(self._spool)
                 await self._clear(self._spool)
+        self._untold.clear()  # what was told twice, or by another attempt, was not taken off
+
+    async def _is_last(self) -> bool:
+        """Whether Redis is here, and has been for as long as others need."""
+        if self._ping is not None:
+            try:
+                await self._ping()
+            except StoreUnavailable:
+                await self._pause(MAX_PAUSE_S)
+                return False
+        await asyncio.sleep(LAST_S)
+        return not self._waiting
 
     async def _work_off(self) -> None:
         """Until nothing waits. While Redis is away one settlement at a time asks whether it is."""
@@ -143,7 +187,7 @@ class Backlog:
             if not failed:
                 pause_s = FIRST_PAUSE_S
                 continue
-            self._waiting.extend(failed)
+            self._queue(failed)
             await self._pause(pause_s)
             pause_s = min(pause_s * 2, MAX_PAUSE_S)
         if told:
@@ -155,7 +199,9 @@ class Backlog:
         """Those to be told again. What Redis refuses is a bug of ours: it stays in the spool."""
         failed = []
         for one, outcome in zip(some, outcomes, strict=True):
-            if isinstance(outcome, StoreUnavailable):
+            if outcome is Settled.SETTLED:
+                self._take_off(one.settlement)
+            elif isinstance(outcome, StoreUnavailable):
                 failed.append(one)
             elif isinstance(outcome, BaseException):
                 self._refused = True
@@ -163,17 +209,23 @@ class Backlog:
                 log.error("not_settled", request_id=request_id, why=type(outcome).__name__)
         return failed
 
+    def _take_off(self, settlement: Settlement) -> None:
+        if settlement.local:
+            record = settlement.record
+            left_micro = self._untold[record.customer_id] - (record.cost_micro or 0)
+            self._untold[record.customer_id] = max(0, left_micro)
+
     async def _refill(self) -> bool:
         if self._spool is None or not self._unread:
             return False
         self._unread = False  # unless more comes while this is read
         items, self._offset = await asyncio.to_thread(self._spool.read, self._offset, TOGETHER)
-        self._waiting.extend(items)
+        self._queue(items)
         if items:
             self._unread = True
         elif not self._unread:
             self._offset = 0
-        return bool(self._waiting)
+        return bool(self._waiting or self._unread)
 
     async def _write(self, spool: Spool) -> None:
         """All that is unwritten, in one go: whoever comes here after that finds it done."""
@@ -193,7 +245,7 @@ class Backlog:
 
     async def _clear(self, spool: Spool) -> None:
         async with self._writing:
-            if self._waiting or self._unread or self._unwritten or self._refused:
+            if self._waiting or self._last or self._unread or self._unwritten or self._refused:
                 return
             with suppress(OSError):
                 await asyncio.to_thread(spool.clear)

@@ -15,9 +15,12 @@ import fcntl
 import os
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -41,6 +44,13 @@ class Waiting:
 
     settlement: Settlement
     since_ms: int  # Unix ms
+
+
+class Adopted(NamedTuple):
+    """What was taken over: how many files, and what was admitted without a lease, by customer."""
+
+    files: int
+    local_micro: Counter[str]
 
 
 class Spool:
@@ -71,14 +81,15 @@ class Spool:
                     found.append(item)
             return found, offset
 
-    def adopt(self) -> int:
-        """Takes over what processes that died have left; how many files."""
+    def adopt(self) -> Adopted:
+        """Takes over what processes that died have left."""
         with self._lock:
-            adopted = 0
+            files, local_micro = 0, Counter[str]()
             for path in sorted(self._directory.glob(f"*{SUFFIX}")):
-                if path != self._path and self._adopt(path):
-                    adopted += 1
-            return adopted
+                if path != self._path and (data := self._adopt(path)):
+                    files += 1
+                    local_micro += _local_micro(data)
+            return Adopted(files, local_micro)
 
     def clear(self) -> None:
         """Everything in it is settled."""
@@ -122,24 +133,25 @@ class Spool:
         self._sync_directory()
         self._path = path
 
-    def _adopt(self, path: Path) -> bool:
+    def _adopt(self, path: Path) -> bytes:
+        """What was in it. Nothing: it is not ours to take."""
         try:
             orphan = path.open("rb")
         except FileNotFoundError:
-            return False
+            return b""
         with orphan:
             try:
                 fcntl.flock(orphan.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return False  # its owner lives
+                return b""  # its owner lives
             if os.fstat(orphan.fileno()).st_nlink == 0:
-                return False  # somebody else was faster
+                return b""  # somebody else was faster
             data = orphan.read()
             if data:
                 self._write(data if data.endswith(b"\n") else data + b"\n")
             path.unlink()
             self._sync_directory()
-            return bool(data)
+            return data
 
     def _sync_directory(self) -> None:
         descriptor = os.open(self._directory, os.O_RDONLY)
@@ -151,15 +163,27 @@ class Spool:
 
 def _line(item: Waiting) -> bytes:
     settlement = item.settlement
-    body = orjson.dumps(
-        {
-            "since_ms": item.since_ms,
-            "shard": settlement.shard,
-            "worker": settlement.worker_id,
-            "record": encode_record(settlement.record).decode(),
-        }
-    )
+    said: dict[str, object] = {
+        "since_ms": item.since_ms,
+        "shard": settlement.shard,
+        "worker": settlement.worker_id,
+        "record": encode_record(settlement.record).decode(),
+    }
+    if settlement.local:
+        said["local"] = True
+    body = orjson.dumps(said)
     return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def _local_micro(data: bytes) -> Counter[str]:
+    """What of these lines was admitted without a lease, by customer."""
+    found = Counter[str]()
+    for line in BytesIO(data):
+        item = _read(line) if b'"local":true' in line else None
+        if item is not None and item.settlement.local:
+            record = item.settlement.record
+            found[record.customer_id] += record.cost_micro or 0
+    return found
 
 
 def _read(line: bytes) -> Waiting | None:
@@ -171,6 +195,7 @@ def _read(line: bytes) -> Waiting | None:
     try:
         raw = orjson.loads(body)
         record = decode_record(raw["record"].encode())
-        return Waiting(Settlement(raw["shard"], record, raw["worker"]), raw["since_ms"])
+        local = raw.get("local") is True
+        return Waiting(Settlement(raw["shard"], record, raw["worker"], local), raw["since_ms"])
     except (ValueError, KeyError, BadRecord):
         return None

@@ -88,7 +88,7 @@ class Wire:
         self._link: Link | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._lost_at: float | None = None  # when a caller first found no link
-        self._broke_at: float | None = None  # when the last link broke
+        self._broke_at: float | None = None  # when the last link broke, or the first was missed
         self._closed = False
         self.on_restored: Callable[[float], None] = _ignore  # called with when the link broke
 
@@ -155,6 +155,7 @@ class Wire:
                 async with asyncio.timeout(CONNECT_TIMEOUT_MS / 1000):
                     self._link = await self._open()
             except (OSError, LinkLost, RedisError, StoreUnavailable) as error:
+                self._broke_at = self._broke_at or asyncio.get_running_loop().time()
                 if backoff_ms == FIRST_BACKOFF_MS:
                     why = error.code if isinstance(error, RedisError) else type(error).__name__
                     log.warning("redis_absent", at=str(self.address), why=why)

@@ -47,8 +47,13 @@ _EXAMPLE: dict[str, Any] = {
     "output_tokens": 1310,
     "cache_read_input_tokens": 18032,
     "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 2048},
+    "image_input_tokens": None,
+    "audio_input_tokens": None,
     "reasoning_tokens": 640,
+    "image_output_tokens": None,
+    "audio_output_tokens": None,
     "web_searches": 0,
+    "file_searches": None,
     "cost_micro": 51234,
     "price_source": "genai-prices 0.2.3 anthropic/claude-opus-5-5 #5b1f0c9e x 1.25",
     "charged_credit_micro": 31234,
@@ -126,12 +131,26 @@ class Usage(BaseModel):
     status: int = Field(description="HTTP status that the client saw; 499 when it hung up.")
     outcome: str
     finish: str | None
-    input_tokens: int | None = Field(description="Fresh input: neither read from nor to a cache.")
-    output_tokens: int | None = Field(description="Everything generated, reasoning included.")
+    input_tokens: int | None = Field(
+        description="Fresh input, images and audio included: neither read from nor to a cache."
+    )
+    output_tokens: int | None = Field(
+        description="Everything generated, reasoning, images and audio included."
+    )
     cache_read_input_tokens: int | None
     cache_creation: CacheCreation
+    image_input_tokens: int | None = Field(
+        default=None,
+        description="Of the fresh input: images, pages and frames, where they are told apart.",
+    )
+    audio_input_tokens: int | None = Field(
+        default=None, description="Of the fresh input: audio, where it is told apart."
+    )
     reasoning_tokens: int | None
-    web_searches: int | None
+    image_output_tokens: int | None = Field(default=None, description="Of the output: images.")
+    audio_output_tokens: int | None = Field(default=None, description="Of the output: audio.")
+    web_searches: int | None = Field(description="Searches of the web that are charged for.")
+    file_searches: int | None = Field(default=None, description="Searches in stored files.")
     cost_micro: int | None = Field(description="Millionths of a US dollar.")
     price_source: str | None = Field(
         description="Where the price came from: list or catalog, version, fingerprint of the "

@@ -18,10 +18,14 @@ _EXAMPLE: dict[str, Any] = {
     "cache_read_input_tokens": 912_000,
     "cache_write_5m_input_tokens": 30_000,
     "cache_write_1h_input_tokens": 0,
+    "image_input_tokens": 12_400,
+    "audio_input_tokens": 0,
     "output_tokens": 96_000,
     "reasoning_tokens": 41_000,
     "image_output_tokens": 0,
+    "audio_output_tokens": 0,
     "web_searches": 7,
+    "file_searches": 0,
     "cost_micro": 1_934_200,
     "charged_credit_micro": 934_200,
     "charged_allowance_micro": 1_000_000,
@@ -43,14 +47,22 @@ class Counts(BaseModel):
 
     requests: int
     failures: int = Field(description="Requests that did not complete.")
-    input_tokens: int = Field(description="Fresh input: neither read from nor to a cache.")
+    input_tokens: int = Field(
+        description="Fresh input, images and audio included: neither read from nor to a cache."
+    )
     cache_read_input_tokens: int
     cache_write_5m_input_tokens: int
     cache_write_1h_input_tokens: int
-    output_tokens: int = Field(description="Everything generated, reasoning and images included.")
+    image_input_tokens: int = Field(description="Of the fresh input: images, pages and frames.")
+    audio_input_tokens: int = Field(description="Of the fresh input: audio.")
+    output_tokens: int = Field(
+        description="Everything generated, reasoning, images and audio included."
+    )
     reasoning_tokens: int
     image_output_tokens: int
+    audio_output_tokens: int
     web_searches: int
+    file_searches: int
     cost_micro: int = Field(description="Millionths of a US dollar.")
     charged_credit_micro: int = Field(description="Of the cost: taken from credit.")
     charged_allowance_micro: int = Field(description="Of the cost: taken from the allowance.")
@@ -127,14 +139,18 @@ def _shown(one: UsageSum) -> dict[str, Any]:
         "customer_id": one.customer_id,
         "requests": one.requests,
         "failures": one.failures,
-        "input_tokens": one.input_tokens,
+        "input_tokens": one.fresh_input_tokens,
         "cache_read_input_tokens": one.cache_read_tokens,
         "cache_write_5m_input_tokens": one.cache_write_5m_tokens,
         "cache_write_1h_input_tokens": one.cache_write_1h_tokens,
-        "output_tokens": one.output_tokens + one.reasoning_tokens + one.image_output_tokens,
+        "image_input_tokens": one.image_input_tokens,
+        "audio_input_tokens": one.audio_input_tokens,
+        "output_tokens": one.total_output_tokens,
         "reasoning_tokens": one.reasoning_tokens,
         "image_output_tokens": one.image_output_tokens,
+        "audio_output_tokens": one.audio_output_tokens,
         "web_searches": one.web_searches,
+        "file_searches": one.file_searches,
         "cost_micro": one.cost_micro,
         "charged_credit_micro": one.charged_credit_micro,
         "charged_allowance_micro": one.charged_allowance_micro,

@@ -54,12 +54,21 @@ def _models(call: Call) -> Reply:
     limit = call.query.get("limit", "20")
     if not limit.isdigit() or not 1 <= int(limit) <= 1000:
         raise refused(400, "limit: Input should be between 1 and 1000")
-    shown = [_model(name) for name in _MODELS]
+    after, before = call.query.get("after_id"), call.query.get("before_id")
+    if after is not None and before is not None:
+        raise refused(400, "after_id and before_id cannot be used together")
+    for cursor in (after, before):
+        if cursor is not None and cursor not in _MODELS:
+            raise refused(400, "after_id: no such model" if after else "before_id: no such model")
+    first = _MODELS.index(after) + 1 if after is not None else 0
+    end = _MODELS.index(before) if before is not None else len(_MODELS)
+    first = max(first, end - int(limit)) if before is not None else first
+    names = _MODELS[first : min(end, first + int(limit))]
     body = {
-        "data": shown[: int(limit)],
-        "has_more": len(shown) > int(limit),
-        "first_id": shown[0]["id"],
-        "last_id": shown[: int(limit)][-1]["id"],
+        "data": [_model(name) for name in names],
+        "has_more": first > 0 if before is not None else first + len(names) < end,
+        "first_id": names[0] if names else None,
+        "last_id": names[-1] if names else None,
     }
     return Reply(200, headers, orjson.dumps(body))
 

@@ -125,26 +125,33 @@ def _grounding(search: list[WebSearchPart]) -> dict[str, Any]:
 def usage(figures: Figures) -> dict[str, Any]:
     """Usage: promptTokenCount with the cached, candidatesTokenCount without the thoughts."""
     candidates = figures.output - figures.reasoning
-    details = [{"modality": "TEXT", "tokenCount": figures.all_input - figures.image_input}]
-    if figures.image_input:
-        details.append({"modality": "IMAGE", "tokenCount": figures.image_input})
     body: dict[str, Any] = {
         "promptTokenCount": figures.all_input,
         "candidatesTokenCount": candidates,
         "totalTokenCount": figures.all_input + figures.output + figures.tool_prompt,
-        "promptTokensDetails": details,
+        "promptTokensDetails": _modalities(
+            figures.all_input, figures.image_input, figures.audio_input
+        ),
     }
     if figures.reasoning:
         body["thoughtsTokenCount"] = figures.reasoning
     if figures.cache_read:
         body["cachedContentTokenCount"] = figures.cache_read
-        body["cacheTokensDetails"] = [{"modality": "TEXT", "tokenCount": figures.cache_read}]
+        body["cacheTokensDetails"] = _modalities(figures.cache_read, 0, 0)
     if figures.tool_prompt:
         body["toolUsePromptTokenCount"] = figures.tool_prompt
-    if figures.image_output:
-        shown = [{"modality": "IMAGE", "tokenCount": figures.image_output}]
-        body["candidatesTokensDetails"] = shown
+    if figures.image_output or figures.audio_output:
+        body["candidatesTokensDetails"] = _modalities(
+            candidates, figures.image_output, figures.audio_output
+        )
     return {**body, **figures.raw} if figures.raw else body
+
+
+def _modalities(whole: int, images: int, audio: int) -> list[dict[str, Any]]:
+    """A figure by modality. What is zero is left out, but for a figure of nothing at all."""
+    parts = (("TEXT", whole - images - audio), ("IMAGE", images), ("AUDIO", audio))
+    shown = [{"modality": name, "tokenCount": tokens} for name, tokens in parts if tokens]
+    return shown or [{"modality": "TEXT", "tokenCount": 0}]
 
 
 def chunks(body: dict[str, Any], call: Call, headers: Headers, *, sse: bool) -> Stream:

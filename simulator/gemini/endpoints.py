@@ -87,7 +87,23 @@ def _model(name: str) -> dict[str, Any]:
 def _models(call: Call) -> Reply:
     if call.model:
         return _ok(call, _model(call.model))
-    return _ok(call, {"models": [_model(name) for name in _NAMES]})
+    size = _page_size(call)
+    token = call.query.get("pageToken", "")
+    if token and not (token.isdigit() and int(token) < len(_NAMES)):
+        raise refused(400, "Invalid page token.")
+    first = int(token or 0)
+    body: dict[str, Any] = {"models": [_model(name) for name in _NAMES[first : first + size]]}
+    if first + size < len(_NAMES):
+        body["nextPageToken"] = str(first + size)
+    return _ok(call, body)
+
+
+def _page_size(call: Call) -> int:
+    """At most a thousand, however many are asked for; fifty where nobody says."""
+    asked = call.query.get("pageSize", "")
+    if asked and not asked.lstrip("-").isdigit():
+        raise refused(400, "Invalid value at 'page_size' (TYPE_INT32)")
+    return min(int(asked or 0), 1000) if int(asked or 0) > 0 else 50
 
 
 def _nowhere(call: Call) -> Reply:

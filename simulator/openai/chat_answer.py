@@ -126,7 +126,7 @@ def tool_call(part: ToolPart) -> dict[str, Any]:
 def usage(figures: Figures, choices: int = 1) -> dict[str, Any]:
     """Usage: prompt_tokens with everything cached, completion_tokens with reasoning."""
     output = figures.output * choices
-    body = {
+    body: dict[str, Any] = {
         "prompt_tokens": figures.all_input,
         "completion_tokens": output,
         "total_tokens": figures.all_input + output,
@@ -142,6 +142,10 @@ def usage(figures: Figures, choices: int = 1) -> dict[str, Any]:
             "rejected_prediction_tokens": 0,
         },
     }
+    if figures.image_input:
+        body["prompt_tokens_details"]["image_tokens"] = figures.image_input
+    if figures.image_output:
+        body["completion_tokens_details"]["image_tokens"] = figures.image_output
     return {**body, **figures.raw} if figures.raw else body
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from simulator.call import Call, mapping, refused
 from simulator.grammar import load
 from simulator.openai import tool_rules
+from simulator.openai.vendors import without_own_fields
 from simulator.openai.wording import in_range, not_longer, unsupported, worded
 
 MAX_STOPS = 4
@@ -17,7 +18,7 @@ def validate(call: Call) -> None:
     body = call.json
     if not body.get("model"):
         raise refused(400, "you must provide a model parameter")
-    problem = load("openai", nullable=True).check("chat", body)
+    problem = load("openai", nullable=True).check("chat", without_own_fields(body))
     if problem is not None:
         raise worded(problem, classic=True)
     _settings(call)

@@ -72,6 +72,8 @@ def response(plan: Plan, call: Call) -> dict[str, Any]:
         "text": {"format": {"type": "text"}, "verbosity": "medium"},
         "usage": None if plan.usage.absent else usage(plan.usage),
     }
+    if not plan.usage.absent and (tools := tool_usage(plan.usage)) is not None:
+        body["tool_usage"] = tools
     for name, default in _ECHOED.items():
         value = call.json.get(name)
         body[name] = default if value is None else value
@@ -182,3 +184,20 @@ def usage(figures: Figures) -> dict[str, Any]:
         "total_tokens": figures.all_input + figures.output,
     }
     return {**body, **figures.raw} if figures.raw else body
+
+
+def tool_usage(figures: Figures) -> dict[str, Any] | None:
+    """What hosted tools used, beside the model's own usage; None without any."""
+    given, drawn = figures.image_input, figures.image_output
+    if not (given or drawn or figures.web_searches):
+        return None
+    return {
+        "image_gen": {
+            "input_tokens": given,
+            "input_tokens_details": {"image_tokens": given, "text_tokens": 0},
+            "output_tokens": drawn,
+            "output_tokens_details": {"image_tokens": drawn, "text_tokens": 0},
+            "total_tokens": given + drawn,
+        },
+        "web_search": {"num_requests": figures.web_searches},
+    }

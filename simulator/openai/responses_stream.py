@@ -82,9 +82,9 @@ def _item(events: _Events, index: int, item: dict[str, Any]) -> None:
             part = {"partial_image_index": 0, "partial_image_b64": base64_png(shade=100)}
             events.add(f"{name}.partial_image", **where, **part)
             events.add(f"{name}.completed", **where)
-        case "web_search_call":
+        case "web_search_call" | "file_search_call" as name:
             for step in ("in_progress", "searching", "completed"):
-                events.add(f"response.web_search_call.{step}", **where)
+                events.add(f"response.{name}.{step}", **where)
     events.add("response.output_item.done", output_index=index, item=item)
 
 

@@ -29,7 +29,10 @@ def test_the_short_form_measures_everything_and_no_request_fails(tmp_path: Path)
         "CPU per request: Anthropic, same protocol",
         "CPU per request: OpenAI Chat to Anthropic, translated",
         "CPU per request: Anthropic to OpenAI Chat, translated",
+        "Policy: keys, limits and money",
         "Added latency, OpenAI Chat, same protocol",
+        "Failover: what it adds to the wait",
+        "Routing: the cost of many accounts",
         "Memory",
         "Scale",
         "Translation: cost by the length of the conversation",
@@ -38,7 +41,7 @@ def test_the_short_form_measures_everything_and_no_request_fails(tmp_path: Path)
     for title, rows in sections.items():
         assert rows, title
         for row in rows:
-            assert row["ratio"] is None or 0 <= row["ratio"] < GENEROUS, row
+            assert row["ratio"] is None or -1 < row["ratio"] < GENEROUS, row
             assert row["verdict"] in ("", "ok", "over")
             assert (row["budget"] is None) <= (row["verdict"] == ""), row
     streams = sections["CPU per request: OpenAI Chat, same protocol"]

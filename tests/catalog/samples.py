@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from catalog import Catalog, parse
+from catalog.presets import presets
+from catalog.variables import names
 
 ENV = {"ANTHROPIC_API_KEY": "ant-secret-0001", "OPENAI_API_KEY": "oai-secret-0002"}
 
@@ -46,3 +48,30 @@ groups:
 def sample(more: str = "", env: Mapping[str, str] = ENV) -> Catalog:
     """The sample catalog with further text at its end."""
     return parse(TEXT + more, env)
+
+
+# What accounts show, by the field that the auth of a preset needs.
+SHOWN = {
+    "credential": "credential: the-key",
+    "aws": "aws: {access_key_id: AKIDEXAMPLE, secret_access_key: the-secret}",
+    "google": "google: {key_file: /run/secrets/google.json}",
+    "entra": "entra: {tenant: contoso.test, client_id: 1-2-3, client_secret: the-secret}",
+}
+
+
+def provider_of(preset: str) -> str:
+    """The declaration of a provider by a preset, with all that the preset leaves open."""
+    known = presets()[preset]
+    base = "" if known.base_url else ", base_url: 'https://mine.example'"
+    texts = [known.base_url or "", *(end.base_path for end in known.surfaces.values())]
+    open_ones = {name for text in texts for name in names(text)}
+    if known.auth.scheme == "aws_sigv4":
+        open_ones.add("region")
+    values = ", ".join(f"{name}: some-{name}" for name in sorted(open_ones))
+    return f"{{preset: {preset}{base}" + (f", variables: {{{values}}}}}" if values else "}")
+
+
+def account_of(preset: str, provider: str) -> str:
+    """The declaration of an account there; empty where none is needed."""
+    needs = presets()[preset].auth.needs
+    return "" if needs is None else f"{{provider: {provider}, {SHOWN[needs]}}}"

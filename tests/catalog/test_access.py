@@ -61,7 +61,7 @@ ALLOWED = [
 def test_access_is_given_by_the_first_group_that_allows_model_and_door(
     groups: tuple[str, ...], model: str, door: str, group: str
 ) -> None:
-    assert sample().access(groups, model, door) == Access(True, group=group)
+    assert sample().access(groups, model, door) == Access(True, group=group, groups=(group,))
 
 
 REFUSED = [

@@ -139,7 +139,9 @@ FACTS: list[tuple[str, tuple[str | None, Surface], str, Any]] = [
     ("gemini-2.5-pro", ("google-openai", "openai_chat"), "thinking", "effort"),
     ("deepseek-chat", ("deepseek", "openai_chat"), "thinking", "none"),
     ("deepseek-v4-pro", ("deepseek", "openai_chat"), "efforts", ("low", "high", "max")),
-    ("deepseek-v4-pro", ("deepseek", "openai_chat"), "thinking_off", False),
+    ("deepseek-v4-pro", ("deepseek", "openai_chat"), "thinking_off", True),
+    ("deepseek-v4-pro", ("deepseek", "openai_chat"), "thinking_field", "thinking"),
+    ("deepseek-v4-pro", ("together", "openai_chat"), "thinking_field", "reasoning_effort"),
     ("deepseek-v4-pro", ("deepseek", "anthropic"), "thinking_off", True),
     ("deepseek-v4-pro", ("deepseek", "anthropic"), "thinking", "effort"),
     ("deepseek-v4-pro", ("deepseek", "anthropic"), "family", "deepseek"),
@@ -149,12 +151,28 @@ FACTS: list[tuple[str, tuple[str | None, Surface], str, Any]] = [
     ("glm-5.2", ("zai", "openai_chat"), "efforts", ()),
     ("glm-5.3", ("zai", "openai_chat"), "efforts", ("low", "high", "max")),
     ("glm-4.6", ("zai", "anthropic"), "thinking", "budget"),
-    ("glm-4.6", ("zai", "openai_chat"), "thinking", "none"),
+    ("glm-4.6", ("zai", "openai_chat"), "thinking", "switch"),
+    ("glm-4.6", ("zai", "openai_chat"), "forced_tools", False),
+    ("glm-4.6", ("novita", "openai_chat"), "thinking", "none"),
+    ("glm-5.2", ("zai", "openai_chat"), "thinking_field", "thinking"),
+    ("glm-5.3", ("zai-coding", "openai_chat"), "thinking_off", False),
     ("kimi-k2.6", ("moonshot", "openai_chat"), "forced_tools", False),
+    ("kimi-k2.6", ("moonshot", "openai_chat"), "thinking_off", True),
+    ("kimi-k2.6", ("moonshot", "openai_chat"), "image_urls", False),
+    ("kimi-k2.7-code", ("moonshot", "openai_chat"), "thinking", "none"),
+    ("kimi-k2.7-code", ("moonshot", "openai_chat"), "thinking_off", False),
     ("kimi-k3", ("moonshot", "openai_chat"), "sampling", False),
     ("MiniMax-M2.5", ("minimax", "anthropic"), "images", False),
     ("Qwen/Qwen3-VL-32B-Instruct", ("huggingface", "openai_chat"), "images", True),
     ("qwen3-coder-plus", ("dashscope", "openai_chat"), "thinking", "none"),
+    ("qwen-plus", ("dashscope", "openai_chat"), "thinking_field", "enable_thinking"),
+    ("Qwen/Qwen3-32B", ("vllm", "openai_chat"), "thinking_field", "chat_template_kwargs"),
+    ("Qwen/Qwen3-32B", ("together", "openai_chat"), "thinking", "none"),
+    ("mistral-large-latest", ("mistral", "openai_chat"), "call_id_length", 9),
+    ("mistral-large-latest", ("mistral", "openai_chat"), "seed_field", "random_seed"),
+    ("openai/gpt-oss-120b", ("groq", "openai_chat"), "speaker_names", False),
+    ("gpt-oss-120b", ("cerebras", "openai_chat"), "penalties", False),
+    ("gemma3", ("ollama", "anthropic"), "image_urls", False),
     ("magistral-medium-latest", ("mistral", "openai_chat"), "thinking", "none"),
     ("meta-llama/Llama-3.3-70B-Instruct", ("together", "openai_chat"), "images", False),
 ]
@@ -165,7 +183,9 @@ def test_known(name: str, at: tuple[str | None, Surface], field: str, value: Any
     assert getattr(of(name, at), field) == value
 
 
-COMPATIBLE = [name for name in presets() if name not in ("openai", "azure-openai")]
+COMPATIBLE = [
+    name for name in presets() if name not in ("openai", "azure-openai", "azure-openai-deployments")
+]
 
 
 @pytest.mark.parametrize("preset", [*COMPATIBLE, None])
@@ -180,7 +200,7 @@ def test_an_unknown_model_behind_compatible_chat_is_asked_for_the_common_core(
     assert found.family == "other"
 
 
-@pytest.mark.parametrize("preset", ["openai", "azure-openai"])
+@pytest.mark.parametrize("preset", ["openai", "azure-openai", "azure-openai-deployments"])
 def test_openai_and_azure_know_all_of_chat(preset: str) -> None:
     found = of("nobody-knows-it", (preset, "openai_chat"))
     assert found.developer_role and found.cache_hints and found.documents

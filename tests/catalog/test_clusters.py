@@ -14,7 +14,7 @@ from catalog import Catalog, parse
 from catalog.clusters import CLUSTER_TYPE, HEADER_ROOM_BYTES, render_clusters, system_trust_store
 from catalog.demo import demo_catalog
 from catalog.presets import presets
-from tests.catalog.samples import ENV, TEXT, sample
+from tests.catalog.samples import ENV, TEXT, provider_of, sample
 
 MIXED = """
 version: 1
@@ -107,10 +107,7 @@ def test_envoy_accepts_the_file_without_a_warning(text: str, tmp_path: Path) -> 
 
 
 def test_envoy_accepts_every_preset(tmp_path: Path) -> None:
-    lines = [
-        f"  {name}: {{preset: {name}, base_url: '{preset.base_url or 'https://mine.example'}'}}\n"
-        for name, preset in presets().items()
-    ]
+    lines = [f"  {name}: {provider_of(name)}\n" for name in presets()]
     catalog = parse("version: 1\nproviders:\n" + "".join(lines), {})
     assert len(by_name(catalog)) == len(presets())
     validate(render_clusters(catalog), tmp_path)
@@ -263,3 +260,33 @@ def test_the_trust_store_is_a_file_of_this_machine_or_the_usual_place(
     own.write_text("")
     monkeypatch.setenv("SSL_CERT_FILE", str(own))
     assert system_trust_store() == str(own)
+
+
+def test_a_provider_has_breakers_ejection_and_probes_as_declared(tmp_path: Path) -> None:
+    text = """
+version: 1
+providers:
+  plain: {preset: ollama, base_url: "http://127.0.0.1:1"}
+  watched:
+    preset: ollama
+    base_url: "http://127.0.0.1:2"
+    health:
+      {max_connections: 7, max_requests: 9, eject_after: 3, check: {path: /alive, interval_s: 5}}
+  bare: {preset: ollama, base_url: "http://127.0.0.1:3", health: {eject_after: 0}}
+"""
+    rendered = render_clusters(parse(text, {}), "/etc/ssl/cert.pem")
+    clusters = {one["name"]: one for one in json.loads(rendered)["resources"]}
+    plain, watched = clusters["provider_plain"], clusters["provider_watched"]
+    (first, _) = watched["circuitBreakers"]["thresholds"]
+    assert (first["maxConnections"], first["maxPendingRequests"], first["maxRequests"]) == (7, 9, 9)
+    ejection = watched["outlierDetection"]
+    assert ejection["consecutiveLocalOriginFailure"] == 3
+    assert ejection["splitExternalLocalOriginErrors"] is True
+    assert ejection["enforcingConsecutive5xx"] == 0, "answers are not the host's affair"
+    (check,) = watched["healthChecks"]
+    assert (check["interval"], check["httpHealthCheck"]["path"]) == ("5s", "/alive")
+    assert plain["outlierDetection"]["consecutiveLocalOriginFailure"] == 10
+    assert "healthChecks" not in plain
+    assert "outlierDetection" not in clusters["provider_bare"]
+    assert "commonLbConfig" not in clusters["provider_bare"]
+    validate(rendered, tmp_path)

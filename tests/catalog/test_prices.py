@@ -70,6 +70,11 @@ def test_an_hours_write_costs_twice_the_input_where_only_one_write_price_is_list
     assert (rates.cache_write_5m, rates.cache_write_1h) == (3_750_000, 6_000_000)
 
 
+def test_film_has_the_place_of_images() -> None:
+    rates = listed("google", "gemini-omni-flash-preview").rates
+    assert (rates.output, rates.image_output) == (9_000_000, 17_500_000)
+
+
 def test_images_and_audio_have_their_own_prices_where_they_are_listed() -> None:
     image = listed("openai", "gpt-image-1").rates
     assert (image.input, image.image_input, image.image_output) == (

@@ -142,7 +142,15 @@ def spent(directory: Path, made: dict[str, Any]) -> None:
         record = Record.connect(f"sqlite+aiosqlite:///{directory}/data/ledger.sqlite3")
         who = {"key_id": made["id"], "customer_id": made["customer_id"]}
         rows = [
-            record_of(f"req-{number}", started_at_ms=at_ms, cost_micro=1_500_000, **who)
+            record_of(
+                f"req-{number}",
+                started_at_ms=at_ms,
+                cost_micro=1_500_000,
+                image_input_tokens=7,
+                audio_output_tokens=5,
+                web_searches=1_000,
+                **who,
+            )
             for number, at_ms in enumerate((now_ms - 2, now_ms - 1, now_ms - 40 * 86_400_000))
         ]
         assert await record.add_usage(rows) == 3
@@ -161,9 +169,10 @@ def test_usage_is_summed_for_people_programs_and_spreadsheets(run: Run, tmp_path
         "claude-sonnet",
         2,
     )
-    assert row["cost_micro"] == 3_000_000
+    assert (row["cost_micro"], row["input_tokens"]) == (3_000_000, 20), "buckets are disjoint"
+    assert (row["image_input_tokens"], row["audio_output_tokens"]) == (14, 10)
     people = run("usage", "--by", "customer,key").stdout
-    assert people.splitlines()[-1].split() == ["default", "laptop", "2", "0", "200", "220", "3.00"]
+    assert people.splitlines()[-1].split() == ["default", "laptop", "2", "0", "214", "230", "3.00"]
     text = run("usage", "--from", "60d", "--by", "model", "--csv").stdout
     [line] = csv.DictReader(io.StringIO(text))
     assert (line["model"], line["requests"], line["cost_micro"]) == (
@@ -172,7 +181,7 @@ def test_usage_is_summed_for_people_programs_and_spreadsheets(run: Run, tmp_path
         "4500000",
     )
     days = run("usage", "--from", "60d", "--by", "day").stdout.splitlines()
-    assert days[-1].split() == ["total", "3", "0", "300", "330", "4.50"]
+    assert days[-1].split() == ["total", "3", "0", "321", "345", "4.50"]
     assert right(run("usage", "--key", "laptop", "--model", "gpt-5", "--json"))["data"] == []
     assert right(run("usage", "--customer", "default", "--json"))["data"]
 

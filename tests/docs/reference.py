@@ -206,10 +206,27 @@ def presets_table() -> str:
     for name, preset in presets().items():
         paths = {surface: end.base_path or "(empty)" for surface, end in preset.surfaces.items()}
         surfaces = codes(f"{surface} {path}" for surface, path in paths.items())
-        header = preset.auth.header if preset.auth.scheme != "none" else "none"
-        rows.append((code(name), preset.title, preset.base_url or "your own", surfaces, header))
-    headings = ("preset", "provider", "address", "surfaces and base paths", "key header")
-    return table(headings, ((*row[:2], code(row[2]), row[3], code(row[4])) for row in rows))
+        auth = preset.auth
+        header = auth.scheme if auth.needs != "credential" else auth.header
+        checked = f"[{preset.checked or 'not yet'}]({preset.source})"
+        notes = f"Ended on {preset.retired}. {preset.notes}" if preset.retired else preset.notes
+        rows.append(
+            (
+                code(name),
+                preset.title,
+                code(preset.base_url or "your own"),
+                surfaces,
+                code(header),
+                code(preset.models_path) if preset.models_path else "",
+                checked,
+                notes.strip(),
+            )
+        )
+    headings = (
+        "preset", "provider", "address", "surfaces and base paths", "key header", "model list",
+        "checked", "notes",
+    )  # fmt: skip
+    return table(headings, rows)
 
 
 # ---- commands and settings

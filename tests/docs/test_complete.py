@@ -14,6 +14,7 @@ import pytest
 from catalog.surfaces import SURFACES, SURFACES_OF_KIND
 from cli.demo import TOOLS
 from cli.settings import Settings
+from cli.upstream_client import EXIT_CODES, Verdict
 from extproc.doors import NoDoor, Opened, open_door
 from extproc.telemetry import Telemetry
 from ledger import errors as ledger_errors
@@ -94,6 +95,13 @@ def test_every_metric_has_its_row() -> None:
     names = {metric.name for metric in Telemetry().registry.collect()}
     rows = {row.removesuffix("_total") for row in described("docs/metrics.md")}
     assert names <= rows
+
+
+def test_every_verdict_on_an_upstream_has_its_row_and_its_exit_code() -> None:
+    rows = {row[0].strip("`"): row[1] for row in page("docs/cli.md").rows() if len(row) == 3}
+    assert {v.value: rows.get(v.value) for v in Verdict} == {
+        verdict.value: str(code) for verdict, code in EXIT_CODES.items()
+    }
 
 
 def test_every_error_class_has_its_row_and_says_what_to_do() -> None:

@@ -23,8 +23,8 @@ SAFE = (
     "version", "keys create", "keys list", "keys disable", "keys enable", "keys rotate",
     "keys limit", "customers create", "customers list", "customers show", "customers set",
     "customers plan", "credits add", "credits take", "credits show", "credits redeem-codes",
-    "usage", "catalog check", "catalog schema", "catalog show", "envoy render", "envoy validate",
-    "ledger migrate", "ledger reconcile", "ledger rebuild",
+    "usage", "catalog check", "catalog schema", "catalog show", "catalog presets", "envoy render",
+    "envoy validate", "ledger migrate", "ledger reconcile", "ledger rebuild",
 )  # fmt: skip
 CURLRC = "fail-with-body\nsilent\nshow-error\nnoproxy=*\nmax-time=60\n"
 

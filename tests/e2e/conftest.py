@@ -8,6 +8,7 @@ from tests.e2e.callers import Caller
 from tests.e2e.callers_anthropic import AnthropicCaller
 from tests.e2e.callers_gemini import GeminiCaller
 from tests.e2e.callers_openai import ChatCaller, ResponsesCaller
+from tests.e2e.clouds import cloudy
 from tests.e2e.gateway import Gateway, Simulator, gateway, simulator
 
 
@@ -28,6 +29,23 @@ def callers(shared: Gateway) -> Iterator[dict[str, Caller]]:
     """Every vendor's SDK on the shared gateway, by dialect."""
     made: list[Caller] = [
         kind(shared) for kind in (AnthropicCaller, ChatCaller, ResponsesCaller, GeminiCaller)
+    ]
+    yield {caller.dialect: caller for caller in made}
+    for caller in made:
+        caller.close()
+
+
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with cloudy(tmp_path_factory.mktemp("clouds")) as (running, _):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud_callers(clouds: Gateway) -> Iterator[dict[str, Caller]]:
+    """Every vendor's SDK on the gateway whose models are in the clouds, by dialect."""
+    made: list[Caller] = [
+        kind(clouds) for kind in (AnthropicCaller, ChatCaller, ResponsesCaller, GeminiCaller)
     ]
     yield {caller.dialect: caller for caller in made}
     for caller in made:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,11 @@ UPSTREAM_KEY = "sk-upstream-credential-of-the-operator"
 
 CATALOG = """
 version: 1
-limits: {keep_alive_ms: 1000}
+limits:
+  keep_alive_ms: 1000
+  # Accounts do not rest: one test's failures are not the next one's. tests/e2e/test_failover.py has
+  # a catalog of its own.
+  cooldown: {start_ms: 0, told_most_ms: 0, account_ms: 0}
 domains:
 - {name: api.clavis.localhost}
 - {name: us.clavis.localhost}
@@ -123,10 +127,11 @@ class Simulator:
 
 
 @contextmanager
-def simulator() -> Iterator[Simulator]:
+def simulator(*flags: str) -> Iterator[Simulator]:
+    """Without flags it takes one key only."""
     argv = [sys.executable, "-m", "simulator", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(
-        [*argv, "--api-key", UPSTREAM_KEY], stdout=subprocess.PIPE, text=True
+        [*argv, *(flags or ("--api-key", UPSTREAM_KEY))], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
@@ -146,9 +151,9 @@ class Gateway:
     data: Path
     http: str
     https: str
-    process: "subprocess.Popen[bytes]"
     simulator: Simulator
     environment: dict[str, str] = field(repr=False)
+    process: "subprocess.Popen[bytes]" = field(init=False)
     key: str = field(default="", repr=False)
 
     @property
@@ -207,12 +212,45 @@ class Gateway:
             self.process.terminate()
         return self.process.wait(60)
 
+    def kill(self) -> None:
+        """SIGKILL for every process, the one that watches the others included."""
+        parent = psutil.Process(self.process.pid)
+        everyone = [*parent.children(recursive=True), parent]
+        for one in everyone:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.wait(60)
+        _, alive = psutil.wait_procs(everyone[:-1], 60)
+        assert not alive
+
+    def begin(self) -> None:
+        """Starts again what was stopped or killed, on the same data; `wait` until it answers."""
+        with (self.data.parent / "log").open("ab") as log:
+            argv = [str(BIN / "clavis"), "up", "--json"]
+            self.process = subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log)
+
+    def wait(self, patience_s: float = PATIENCE_S) -> None:
+        def answers() -> bool:
+            ended = self.process.poll() is not None
+            return ended or httpx.get(f"{self.http}/readyz").is_success
+
+        until(answers, "the gateway", patience_s)
+        assert self.process.poll() is None, self.log()
+
 
 @contextmanager
-def gateway(directory: Path, upstream: Simulator, **settings: str) -> Iterator[Gateway]:
-    """A gateway of its own in `directory`, with one key. Settings are CLAVIS_... variables."""
+def gateway(
+    directory: Path,
+    upstream: Simulator,
+    catalog: str = CATALOG,
+    variables: Mapping[str, str] | None = None,
+    /,
+    **settings: str,
+) -> Iterator[Gateway]:
+    """A gateway of its own in `directory`, with one key. Settings are CLAVIS_... variables,
+    `variables` further ones that the catalog refers to."""
     http, https = free_port(), free_port()
-    (directory / "catalog.yaml").write_text(CATALOG)
+    (directory / "catalog.yaml").write_text(catalog)
     environment = {
         **os.environ,
         "SIMULATOR": upstream.url,
@@ -225,26 +263,19 @@ def gateway(directory: Path, upstream: Simulator, **settings: str) -> Iterator[G
         "CLAVIS_BIND": "127.0.0.1",
         "CLAVIS_WORKERS": "2",
         "CLAVIS_CONCURRENCY": "1",
+        **(variables or {}),
         **{f"CLAVIS_{name.upper()}": value for name, value in settings.items()},
     }
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(BIN / "clavis"), "up", "--json"], env=environment, stdout=log, stderr=log
-        )
     made = Gateway(
         data=directory / "data",
         http=f"http://127.0.0.1:{http}",
         https=f"https://api.clavis.localhost:{https}",
-        process=process,
         simulator=upstream,
         environment=environment,
     )
+    made.begin()
     try:
-        until(
-            lambda: process.poll() is not None or httpx.get(f"{made.http}/readyz").is_success,
-            "the gateway",
-        )
-        assert process.poll() is None, made.log()
+        made.wait()
         made.key = made.new_key("tests")
         yield made
     finally:

@@ -1,24 +1,17 @@
-"""Prepaid customers through the real Envoy: what is held, charged, refused and limited; and that
-all of it clears, whatever dies."""
+"""Prepaid customers through the real Envoy: what is held, charged, refused and limited."""
 
-import random
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import anthropic
 import httpx
 import openai
 import orjson
-import psutil
 import pytest
 
-from tests.e2e.gateway import BIN, Gateway, Simulator, gateway, until
-from tests.e2e.test_failures import workers
+from tests.e2e.gateway import Gateway, Simulator, gateway, until
+from tests.e2e.payers import Payer, clears
 
 pytestmark = pytest.mark.e2e
 
@@ -29,67 +22,6 @@ USER: list[Any] = [{"role": "user", "content": "hello"}]
 def bank(upstream: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("bank"), upstream) as running:
         yield running
-
-
-@dataclass
-class Payer:
-    """A prepaid customer with a key."""
-
-    bank: Gateway
-    name: str
-    key: str
-
-    @classmethod
-    def of(cls, bank: Gateway, name: str, dollars: str, *flags: str) -> "Payer":
-        bank.clavis("customers", "create", name, "--mode", "prepaid", *flags)
-        if dollars != "0":
-            bank.clavis("credits", "add", name, dollars)
-        made = bank.clavis("keys", "create", f"{name}-key", "--customer", name)
-        return cls(bank, name, made["secret"])
-
-    def ask(self, tokens: int = 100, **told: Any) -> httpx.Response:
-        text = f"[[sim: {orjson.dumps(told).decode()}]]" if told else "hello"
-        return httpx.post(
-            f"{self.bank.http}/v1/chat/completions",
-            json={
-                "model": "gpt-5",
-                "max_completion_tokens": tokens,
-                "messages": [{"role": "user", "content": text}],
-            },
-            headers={"x-api-key": self.key},
-            timeout=60,
-        )
-
-    def account(self) -> dict[str, Any]:
-        answer = httpx.get(f"{self.bank.http}/v1/credits", headers={"x-api-key": self.key})
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def available(self) -> int:
-        micro: int = self.account()["available_micro"]
-        return micro
-
-
-def clears(bank: Gateway) -> None:
-    """`clavis ledger reconcile` finds nothing, once what is on its way has arrived."""
-    found: dict[str, Any] = {}
-
-    def clean() -> bool:
-        done = subprocess.run(
-            [str(BIN / "clavis"), "ledger", "reconcile", "--json"],
-            env=bank.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found.update(orjson.loads(done.stdout) if done.stdout else {"failed": done.stderr})
-        return done.returncode == 0
-
-    try:
-        until(clean, "books that clear", 30)
-    except AssertionError:
-        raise AssertionError(found) from None
 
 
 def test_a_request_is_charged_exactly_what_it_cost(bank: Gateway) -> None:
@@ -233,48 +165,3 @@ def test_redeem_codes_give_their_amount_once(bank: Gateway) -> None:
     assert redeem(payer) == 200 and redeem(other) == 409
     assert payer.available() == 250_000 and other.available() == 0
     clears(bank)
-
-
-@pytest.mark.timeout(240)
-def test_the_books_clear_whatever_is_killed_under_load(
-    upstream: Simulator, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Workers, Redis and the writer, by SIGKILL at random moments; and every answer is recorded."""
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
-    with gateway(tmp_path_factory.mktemp("killed"), upstream) as running:
-        payers = [Payer.of(running, f"payer-{number}", "2") for number in range(4)]
-        answered: list[tuple[Payer, str]] = []
-        deadline = time.monotonic() + 20
-
-        def customer(payer: Payer) -> None:
-            while time.monotonic() < deadline:
-                try:
-                    answer = payer.ask(tokens=200, delay_first_ms=dice.randrange(200), text="a b c")
-                except httpx.HTTPError:
-                    continue
-                if answer.status_code == 200:
-                    answered.append((payer, answer.headers["x-request-id"]))
-
-        with ThreadPoolExecutor(8) as pool:
-            asking = [pool.submit(customer, payer) for payer in payers for _ in range(2)]
-            while time.monotonic() < deadline:
-                time.sleep(dice.uniform(0.5, 2.0))
-                for victim in _victims(running, dice):
-                    victim.send_signal(signal.SIGKILL)
-            for future in asking:
-                future.result()
-        until(lambda: workers(running), "the workers")
-        assert len(answered) > 20
-        for payer, request_id in answered:
-            usage = running.usage(request_id, payer.key)
-            assert usage["outcome"] == "completed" and usage["cost_micro"] > 0
-        until(lambda: all(p.account()["held_micro"] == 0 for p in payers), "no holds", 60)
-        clears(running)
-
-
-def _victims(running: Gateway, dice: random.Random) -> list[psutil.Process]:
-    word = dice.choice(["extproc", "extproc", "redis-server", "ledger.writer"])
-    found = [p for p in running.processes(word) if word != "extproc" or "-m" in p.cmdline()]
-    return [dice.choice(found)] if found else []

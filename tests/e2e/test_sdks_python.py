@@ -126,8 +126,10 @@ def test_a_wrong_key_is_every_sdks_authentication_error(shared: Gateway) -> None
             gpt.responses.create(model="gpt-5", input="hello")
         with pytest.raises(openai.AuthenticationError):
             gpt.models.list()
-    google = gemini(shared, "/gemini", key="sk-wrong")
-    with pytest.raises(genai_errors.ClientError) as error:
+    with (
+        gemini(shared, "/gemini", key="sk-wrong") as google,
+        pytest.raises(genai_errors.ClientError) as error,
+    ):
         google.models.generate_content(model="gemini-2.5-flash", contents="hello")
     assert error.value.code == 401
 
@@ -248,24 +250,25 @@ def gemini(
 @pytest.mark.parametrize("version", [None, "v1beta", "v1"])
 @pytest.mark.parametrize("base", ["", "/gemini"])
 def test_google_plain_streamed_and_counted(shared: Gateway, base: str, version: str | None) -> None:
-    client = gemini(shared, base, version)
-    answer = client.models.generate_content(model="gemini-2.5-flash", contents="hello")
-    assert answer.text == SAID
-    assert answer.usage_metadata is not None and answer.usage_metadata.total_token_count
-    parts = client.models.generate_content_stream(model="gemini-2.5-flash", contents="hello")
-    assert "".join(part.text or "" for part in parts) == SAID
-    assert client.models.count_tokens(model="gemini-2.5-flash", contents="hello").total_tokens
-    embedded = client.models.embed_content(model="gemini-embedding-001", contents="hello")
-    assert embedded.embeddings
-    assert any(model.name == "models/gemini-embedding-001" for model in client.models.list())
+    with gemini(shared, base, version) as client:
+        answer = client.models.generate_content(model="gemini-2.5-flash", contents="hello")
+        assert answer.text == SAID
+        assert answer.usage_metadata is not None and answer.usage_metadata.total_token_count
+        parts = client.models.generate_content_stream(model="gemini-2.5-flash", contents="hello")
+        assert "".join(part.text or "" for part in parts) == SAID
+        assert client.models.count_tokens(model="gemini-2.5-flash", contents="hello").total_tokens
+        embedded = client.models.embed_content(model="gemini-embedding-001", contents="hello")
+        assert embedded.embeddings
+        assert any(model.name == "models/gemini-embedding-001" for model in client.models.list())
 
 
 async def test_google_async(shared: Gateway) -> None:
-    client = gemini(shared, "/gemini")
-    stream = await client.aio.models.generate_content_stream(
-        model="gemini-2.5-flash", contents="hello"
-    )
-    assert "".join([part.text or "" async for part in stream]) == SAID
+    with gemini(shared, "/gemini") as client:
+        async with client.aio as google:
+            stream = await google.models.generate_content_stream(
+                model="gemini-2.5-flash", contents="hello"
+            )
+            assert "".join([part.text or "" async for part in stream]) == SAID
 
 
 def test_a_gemini_stream_without_sse_is_a_json_array(shared: Gateway) -> None:
@@ -284,11 +287,10 @@ def test_a_gemini_stream_without_sse_is_a_json_array(shared: Gateway) -> None:
 
 @pytest.mark.parametrize(("status", "seen"), [(429, 429), (400, 400), (403, 502), (500, 502)])
 def test_google_raises_its_own_classes(shared: Gateway, status: int, seen: int) -> None:
-    client = gemini(shared, "/gemini")
     config = genai_types.GenerateContentConfig(
         http_options=genai_types.HttpOptions(headers=script(error={"status": status}))
     )
-    with pytest.raises(genai_errors.APIError) as error:
+    with gemini(shared, "/gemini") as client, pytest.raises(genai_errors.APIError) as error:
         client.models.generate_content(model="gemini-2.5-flash", contents="hi", config=config)
     assert error.value.code == seen
 
@@ -320,7 +322,7 @@ def test_one_public_name_answers_in_every_protocol(shared: Gateway) -> None:
         one = claude.messages.create(model="public-name", max_tokens=64, messages=USER)
     with openai.OpenAI(base_url=f"{shared.http}/v1", api_key=shared.key) as gpt:
         two = gpt.responses.create(model="public-name", input="hello")
-    google = gemini(shared, "")
-    three = google.models.generate_content(model="public-name", contents="hello")
+    with gemini(shared, "") as google:
+        three = google.models.generate_content(model="public-name", contents="hello")
     assert [block.text for block in one.content if block.type == "text"] == [SAID]
     assert (two.output_text, three.text) == (SAID, SAID)

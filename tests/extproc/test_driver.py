@@ -72,6 +72,9 @@ class Script:
     async def write(self, data: bytes) -> None:
         self.heard.append(ProcessingResponse.FromString(data))
 
+    def wake(self) -> None:
+        """Nobody waits here."""
+
     async def nudge(self, data: bytes) -> bool:
         return False
 

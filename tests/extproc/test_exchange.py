@@ -12,7 +12,7 @@ from extproc.exchange.events import (
     RequestHeaders,
 )
 from extproc.exchange.phases import Phase
-from ledger.model import KeyFacts, Outcome, Verdict
+from ledger.model import Attempt, KeyFacts, Outcome, Verdict
 from tests.extproc.world import CHAT, FACTS, SECRET, START_MS, Play, headers
 
 
@@ -177,7 +177,7 @@ def test_only_the_model_name_changes_in_the_body() -> None:
 
 
 def test_the_second_attempt_takes_the_next_target() -> None:
-    play = Play()
+    play = Play(tries=(Attempt("one", "first", 503, "unavailable", 5, upstream_model="gpt-5"),))
     (sent,) = play.request(
         "/v1/chat/completions", CHAT | {"model": "pair"}, x_envoy_attempt_count="2"
     )

@@ -207,7 +207,7 @@ def test_the_next_attempt_is_translated_anew() -> None:
     assert upstream(first).set_headers[":path"] == "/v1/messages"
     said = play.answer(529, b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}')
     assert headers_of(said)["x-clavis-retry"] == "upstream"
-    again = Play()
+    again = Play(tries=tuple(play.noted))
     second = again.request("/v1/chat/completions", asked, x_envoy_attempt_count="2")
     assert upstream(second).set_headers[":path"] == "/v1beta/models/gemini-3-pro:generateContent"
 

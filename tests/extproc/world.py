@@ -7,12 +7,18 @@ import orjson
 
 from catalog import parse
 from extproc.exchange.actions import (
+    Accuse,
     Action,
     Admit,
     ForgetAnswer,
     LookUpAnswer,
     LookUpKey,
     LookUpSeals,
+    LookUpTries,
+    NoteTry,
+    Praise,
+    Release,
+    Reserve,
     SendBody,
     SendHeaders,
     Settle,
@@ -23,6 +29,7 @@ from extproc.exchange.events import (
     AnswerLookedUp,
     Event,
     KeyLookedUp,
+    PlaceDecided,
     RequestBody,
     RequestHeaders,
     ResponseBody,
@@ -30,11 +37,13 @@ from extproc.exchange.events import (
     SealsLookedUp,
     Settled,
     StoreFailed,
+    TriesLookedUp,
 )
 from extproc.exchange.exchange import Exchange
 from extproc.world import World
+from ledger.cooldowns import Evidence, Reservation, Reserved
 from ledger.keys import mint
-from ledger.model import Admission, KeyFacts, UsageRecord, Verdict
+from ledger.model import Admission, Attempt, KeyFacts, UsageRecord, Verdict
 from translators.protocol import discover
 
 CATALOG = """
@@ -80,8 +89,8 @@ FACTS = KeyFacts(key_id="key_1", customer_id="cus_1", name="a key")
 START_MS = 1_700_000_000_000
 
 
-def world() -> World:
-    return World(parse(CATALOG, {}), discover(), worker_id="w0", lease_ms=30_000)
+def world(catalog: str = CATALOG) -> World:
+    return World(parse(catalog, {}), discover(), worker_id="w0", lease_ms=30_000)
 
 
 def headers(path: str, method: str = "POST", **more: str) -> dict[str, str]:
@@ -119,6 +128,13 @@ class Play:
     pins: list[tuple[str, str]] = field(default_factory=list)
     kept: dict[tuple[str, str], bytes] = field(default_factory=dict)
     admitted: list[Admit] = field(default_factory=list)
+    tries: tuple[Attempt, ...] = ()  # what the attempts before this one left
+    noted: list[Attempt] = field(default_factory=list)
+    accused: list[Evidence] = field(default_factory=list)
+    praised: list[tuple[str, str]] = field(default_factory=list)
+    full: dict[str, str] = field(default_factory=dict)  # accounts without a place: what is missing
+    reserved: list[Reservation] = field(default_factory=list)
+    released: list[tuple[str, int]] = field(default_factory=list)
     world: World = field(default_factory=world)
 
     def __post_init__(self) -> None:
@@ -128,6 +144,8 @@ class Play:
         """What is said to Envoy because of `event`, stores answered on the way."""
         said: list[Action] = []
         for action in self.exchange.handle(event, self.now_ms):
+            if self._was_told(action):
+                continue
             answer = self._answer(action)
             if answer is None:
                 said.append(action)
@@ -136,8 +154,35 @@ class Play:
         self.said += said
         return said
 
+    def _was_told(self, action: Action) -> bool:
+        match action:
+            case NoteTry():
+                self.noted.append(action.attempt)
+            case Accuse():
+                self.accused.append(action.evidence)
+            case Praise():
+                self.praised.append((action.account, action.model))
+            case Release():
+                self.released.append((action.reservation.account, action.tokens))
+            case _:
+                return False
+        return True
+
+    def _place(self, wanted: Reservation) -> Reserved:
+        self.reserved.append(wanted)
+        what = self.full.get(wanted.account)
+        if what is None:
+            return Reserved(granted=True)
+        limited = what not in ("probe", "rest")
+        self.world.cooldowns.block(wanted.account, "", self.now_ms + 500, limited=limited)
+        return Reserved(False, 500, what)
+
     def _answer(self, action: Action) -> Event | None:
         match action:
+            case LookUpTries():
+                return TriesLookedUp(self.tries)
+            case Reserve():
+                return PlaceDecided(self._place(action.reservation))
             case LookUpKey():
                 return StoreFailed() if self.store_fails else KeyLookedUp(self.facts)
             case LookUpAnswer():

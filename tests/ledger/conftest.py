@@ -6,6 +6,7 @@ rooms may import the fixtures, with those they stand on:
 """
 
 import asyncio
+import signal
 import subprocess
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -57,6 +58,16 @@ class RedisServer:
     def kill(self) -> None:
         """SIGKILL."""
         self._end(subprocess.Popen.kill)
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay, and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT: what was asked meanwhile is done now, whether anybody waits or not."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self._end(subprocess.Popen.terminate)

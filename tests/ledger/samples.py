@@ -12,6 +12,7 @@ from ledger.model import (
     UsageRecord,
     UsageSource,
 )
+from ledger.plans import Plan, PlanPeriod, Turn
 from ledger.records import encode_record
 
 NOW_MS = 1_763_200_000_000
@@ -75,6 +76,33 @@ def attempt_of(
         note=encode_record(draft),
     )
     return replace(request, **changes)
+
+
+def turn_of(
+    number: int,
+    allowance_micro: int,
+    until_ms: int,
+    *,
+    plan: int = 1,
+    name: str = "",
+    customer_id: str = "cus_1",
+) -> Turn:
+    """A turn of the customer's first, second ... plan; its end, where it ends at 0."""
+    its_plan = Plan(
+        id=f"plan_{plan}",
+        customer_id=customer_id,
+        name="pro",
+        allowance_micro=allowance_micro,
+        period=PlanPeriod.DAY,
+        since_ms=0,
+        until_ms=None,
+        next_turn_ms=number,
+        actor="ada",
+        created_at_ms=plan,
+    )
+    turn_id = name or f"plan_{plan}:{number}"
+    period = number if until_ms else None
+    return Turn(turn_id, its_plan, period, allowance_micro, until_ms, until_ms or None)
 
 
 def settlement_of(

@@ -10,7 +10,8 @@ story is told to a real Redis, and what it answers is written into the same tabl
 must be one. Columns are divided by two spaces or more. What can happen:
 
     entry <id>: credit|allowance <amount>      an entry is applied
-    turn <id>: <amount> until <day>|never      the plan turns, or is over
+    turn [<plan>.]<n>: <amount> until <day>|never
+                                               the plan turns, or is over
     <request> asks [<amount>] [at least <amount>] [tokens <n>] [try <n>]
     <request> metered <amount>                 a sign of life of its last attempt
     <request> costs <amount> [tokens <n>] [try <n>]
@@ -37,9 +38,10 @@ from ledger.model import (
     UsageRecord,
     Verdict,
 )
+from ledger.plans import Turning
 from ledger.records import decode_record, encode_record
 from ledger.store.hot import HotStore
-from tests.ledger.samples import SHARD, attempt_of, record_of
+from tests.ledger.samples import SHARD, attempt_of, record_of, turn_of
 
 CUSTOMER = "cus_1"
 YEAR = 2026
@@ -129,10 +131,12 @@ class Story:
 
     async def _turn(self, turn_id: str, amount: str, until: str) -> str:
         until_ms = 0 if until == "never" else at(until)
-        turned = await self._hot.turn_plan(
-            SHARD, CUSTOMER, turn_id, micro(amount), until_ms, self._now_ms
-        )
-        told = "turned" if turned.first else "turned before"
+        plan, _, number = turn_id.rpartition(".")
+        turn = turn_of(int(number), micro(amount), until_ms, plan=int(plan or 1), name=turn_id)
+        turned = await self._hot.turn_plan(SHARD, turn, self._now_ms)
+        if turned.turning is Turning.SUPERSEDED:
+            return "superseded"
+        told = "turned" if turned.turning is Turning.TURNED else "turned before"
         carried = f", {dollars(turned.carried_micro)} carried" if turned.carried_micro else ""
         return f"{told}: {dollars(turned.taken_micro)} ended{carried}"
 

@@ -16,9 +16,9 @@ from ledger.model import (
     Hold,
     Pot,
     Settled,
-    Turned,
     Verdict,
 )
+from ledger.plans import Turned, Turning
 from ledger.records import charged, decode_record
 from ledger.store.hot import HotStore
 from tests.ledger.samples import (
@@ -29,6 +29,7 @@ from tests.ledger.samples import (
     SHARD,
     attempt_of,
     settlement_of,
+    turn_of,
 )
 
 PAYER = "cus_1"
@@ -94,9 +95,9 @@ async def test_an_account_that_redis_forgot_is_brought_by_an_entry_and_by_a_turn
     assert applied is Applied.APPLIED
     assert await hot.account(SHARD, PAYER) == replace(PREPAID, credit_micro=1005)
     await hot.wire.call("DEL", f"{{s{SHARD}}}:acct:{PAYER}")
-    turned = await hot.turn_plan(SHARD, PAYER, "turn_1", 7, NOW_MS + 9, NOW_MS)
-    assert turned == Turned(500, 0, True)
-    expected = replace(PREPAID, allowance_micro=7, allowance_until_ms=NOW_MS + 9)
+    turn = turn_of(1, 7, NOW_MS + 9, customer_id=PAYER)
+    assert await hot.turn_plan(SHARD, turn, NOW_MS) == Turned(Turning.TURNED, 500)
+    expected = replace(PREPAID, allowance_micro=7, allowance_until_ms=NOW_MS + 9, turned=turn.rank)
     assert await hot.account(SHARD, PAYER) == expected
     assert bank.asked == 2
 
@@ -277,11 +278,13 @@ async def test_whatever_happens_in_whatever_order_the_books_clear(hot: HotStore,
         elif roll < 0.7:
             await hot.expire(now_ms)
         elif roll < 0.75:
-            until_ms = now_ms + dice.choice((0, 8_000))
-            for again in (True, False):
-                turn = await hot.turn_plan(SHARD, PAYER, f"t{step}", 300, until_ms, now_ms)
-                assert turn.first is again
-            books.entries["allowance"] += 300 - turn.taken_micro
+            turn = turn_of(step, 300, now_ms + dice.choice((0, 8_000)), customer_id=PAYER)
+            for turning in (Turning.TURNED, Turning.ALREADY):
+                turned = await hot.turn_plan(SHARD, turn, now_ms)
+                assert turned.turning is turning
+            books.entries["allowance"] += 300 - turned.taken_micro
+            late = replace(turn, id=f"late {step}", number=dice.randrange(step + 1))
+            assert (await hot.turn_plan(SHARD, late, now_ms)).turning is Turning.SUPERSEDED
         else:
             pot, amount = dice.choice((*Pot, Pot.CREDIT)), dice.choice((100, 200, -30, -150))
             applied = await hot.apply_entry(SHARD, PAYER, f"e{step}", pot, amount, now_ms)

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ledger.model import AccountMode, Outcome, UsageRecord, UsageSource
 from ledger.schema import metadata
 from ledger.store.engine import make_engine
 from ledger.store.record import Record
+from ledger.usage_sums import UsageSum
 from tests.ledger.samples import NOW_MS, RECORD
 
 PROCESSES = 3
@@ -162,6 +164,69 @@ async def test_a_process_of_version_0002_may_still_write(sql_url: str) -> None:
     assert await record.sum_older_usage() == 1
     assert [c.mode for c in await record.customers()] == [AccountMode.OPEN]
     assert await record.unpublished_accounts() == []
+    await record.close()
+
+
+# And what version 0003 added, as its writer wrote it.
+ROWS_0003 = (
+    """INSERT INTO customers (id, name, shard, created_at_ms) VALUES ('cus_1', 'acme', '7', 1)""",
+    """INSERT INTO usage (request_id, key_id, customer_id, protocol, endpoint, model, upstream,
+    status, outcome, finish, streamed, attempts, started_at_ms, latency_ms, input_tokens,
+    image_output_tokens, web_searches, cost_micro, usage_source, losses, price_source,
+    charged_credit_micro, stream_id, summed)
+    VALUES ('req_0', 'key_1', 'cus_1', 'openai_responses', 'images', 'gpt-image-1', 'openai', 200,
+    'completed', NULL, false, 1, 5, 6, 373, 4160, 2, 168265, 'upstream', '[]', 'list #1', 168265,
+    '1-1', true)""",
+    """INSERT INTO usage_days (day_ms, customer_id, key_id, model, requests, failures, input_tokens,
+    cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+    reasoning_tokens, image_output_tokens, web_searches, cost_micro, charged_credit_micro,
+    charged_allowance_micro, uncollected_micro)
+    VALUES (0, 'cus_1', 'key_1', 'gpt-image-1', 1, 0, 373, 0, 0, 0, 0, 0, 4160, 2, 168265, 168265,
+    0, 0)""",
+)
+
+
+def media_of_0003(sums: UsageSum) -> tuple[int, ...]:
+    """What version 0003 knew, and what it did not."""
+    known = (sums.requests, sums.input_tokens, sums.image_output_tokens, sums.web_searches)
+    new = (sums.image_input_tokens, sums.audio_input_tokens, sums.audio_output_tokens)
+    return (*known, *new, sums.file_searches, sums.charged_credit_micro)
+
+
+OF_0003 = (1, 373, 4160, 2, 0, 0, 0, 0, 168_265)
+
+
+async def test_data_of_version_0003_comes_through_whole(sql_url: str) -> None:
+    await migrations.upgrade(sql_url, "0003")
+    await execute(sql_url, *ROWS_0003)
+    record = Record.connect(sql_url)
+    await record.migrate()
+    old = await record.usage("req_0", "key_1")
+    assert old is not None
+    assert (old.input_tokens, old.image_output_tokens, old.web_searches) == (373, 4160, 2)
+    assert (old.image_input_tokens, old.audio_input_tokens) == (None, None)
+    assert (old.audio_output_tokens, old.file_searches) == (None, None)
+    assert (old.cost_micro, old.charged_credit_micro) == (168_265, 168_265)
+    [before] = await record.usage_sums(0, 86_400_000)
+    assert media_of_0003(before) == OF_0003
+    [by_row] = await record.usage_sums(1, 86_400_000)
+    assert by_row == before, "the rows themselves say the same as the sums of their day"
+    assert await record.sum_older_usage() == 0
+    fresh = replace(old, request_id="req_9", image_input_tokens=323, file_searches=1)
+    assert await record.add_usage([fresh]) == 1
+    assert await record.usage("req_9", "key_1") == fresh
+    [after] = await record.usage_sums(0, 86_400_000)
+    assert (after.requests, after.input_tokens, after.image_input_tokens) == (2, 746, 323)
+    assert after.file_searches == 1
+    await record.close()
+
+
+async def test_a_process_of_version_0003_may_still_write(sql_url: str) -> None:
+    await migrations.upgrade(sql_url)
+    await execute(sql_url, *ROWS_0003)
+    record = Record.connect(sql_url)
+    [sums] = await record.usage_sums(0, 86_400_000)
+    assert media_of_0003(sums) == OF_0003
     await record.close()
 
 

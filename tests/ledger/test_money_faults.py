@@ -1,10 +1,11 @@
 """A seeded simulation of money over both stores, in which every call may fail.
 
 Customers pay, top up, take away, redeem codes and have plans while a sweeper publishes, turns and
-drains. Any call of a store may fail before it did anything or after it did everything, as when its
-reply is lost: whoever asked then asks again with the same reference, or leaves it to the sweeper.
-At the end nothing fails any more, everything is swept, and an auditor, who counted only what was
-answered, compares. The seed in the test's name replays a failure.
+drains, and another one does long afterwards what was due when it looked. Any call of a store may
+fail before it did anything or after it did everything, as when its reply is lost: whoever asked
+then asks again with the same reference, or leaves it to the sweeper. At the end nothing fails any
+more, everything is swept, and an auditor, who counted only what was answered, compares. The seed in
+the test's name replays a failure.
 """
 
 import random
@@ -19,7 +20,7 @@ from ledger import reconcile as reconcile_module
 from ledger.entries import Booking, EntryKind, EntrySpec, Redemption
 from ledger.errors import StoreUnavailable
 from ledger.model import AccountMode, KeySpec, Verdict
-from ledger.plans import DAY_MS, PlanPeriod, PlanSpec
+from ledger.plans import DAY_MS, PlanPeriod, PlanSpec, Turn, turn_at
 from ledger.reconcile import reconcile
 from ledger.store.sql import Sql
 from ledger.store.wire import Wire
@@ -76,6 +77,7 @@ class Simulation:
         self.costs: Counter[str] = Counter()  # by customer: of every admitted request
         self.codes: list[str] = []
         self.redeemed: dict[str, str] = {}  # by whom
+        self.late: list[Turn] = []  # what a slow sweeper has still to do
 
     async def run(self) -> None:
         for number in range(3):
@@ -89,6 +91,9 @@ class Simulation:
             await self.step()
         self.faults.on = False
         await self.ledger.hot.expire(self.now_ms + 10 * LEASE_MS)
+        await self.sweep()
+        for turn in self.late:
+            await self.ledger._turn(turn, self.now_ms)
         for _ in range(3):
             await self.sweep()
 
@@ -106,7 +111,19 @@ class Simulation:
                 await act(payer)
                 return
         with suppress(StoreUnavailable):
-            await self.sweep()
+            await (self.sweep_slowly() if self.dice.random() < 0.3 else self.sweep())
+
+    async def sweep_slowly(self) -> None:
+        """It does one thing that was due some time ago, and looks what is due now, often when
+        nobody has swept for a day and before nobody does for another one."""
+        if self.late:
+            late = self.late.pop(self.dice.randrange(len(self.late)))
+            await self.ledger._turn(late, self.now_ms)
+        passed_ms = self.dice.choice((0, DAY_MS))
+        self.now_ms += passed_ms
+        due = await self.ledger.record.due_plans(self.now_ms)
+        self.late += [turn for plan in due if (turn := turn_at(plan, self.now_ms)) is not None]
+        self.now_ms += passed_ms
 
     async def sweep(self) -> None:
         """What the writer does; it is not stopped by what fails."""
@@ -166,7 +183,8 @@ class Simulation:
         if self.dice.random() < 0.3:
             await self.insist(lambda: self.ledger.end_plan(payer.id, self.now_ms))
             return
-        spec = PlanSpec("p", self.dice.randrange(20, 200), self.dice.choice(list(PlanPeriod)))
+        period = self.dice.choice((PlanPeriod.DAY, *PlanPeriod))
+        spec = PlanSpec("p", self.dice.randrange(20, 200), period)
         await self.insist(lambda: self.ledger.assign_plan(payer.id, spec, self.now_ms))
 
 
@@ -208,6 +226,10 @@ async def check(simulation: Simulation, payer: Payer) -> None:
     account = await ledger.account(payer.id)
     assert account.credit_micro + account.allowance_micro == sum(of_kind.values())
     assert min(account.credit_micro, account.allowance_micro, account.held_micro) >= 0
+    if await ledger.record.plan(payer.id, simulation.now_ms) is not None:
+        until_ms = await ledger.record.allowance_until(payer.id)
+        assert until_ms is not None and until_ms > simulation.now_ms
+        assert account.allowance_until_ms == until_ms
 
 
 async def test_the_simulation_can_fail(redis_url: str, sqlite_url: str) -> None:

@@ -29,10 +29,12 @@ from ledger.records import (
     decode_record,
     decode_settled,
     encode_record,
+    fresh_input,
     lost,
     public_usage,
     total_output,
     total_tokens,
+    visible_output,
 )
 from tests.ledger.samples import FACTS, NOW_MS, RECORD, record_of
 
@@ -138,8 +140,9 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
 def test_fields_that_an_older_version_did_not_write_are_not_reported() -> None:
     raw = orjson.loads(encode_record(charged(replace(RECORD, price_source="x"), 1, 2, 3)))
     older = ("cost_micro", "web_searches", "usage_source", "losses", "ttft_ms")
+    media = ("image_input_tokens", "audio_input_tokens", "audio_output_tokens", "file_searches")
     newer = ("upstream_protocol", "price_source", "attempts_detail", "uncollected_micro")
-    for name in (*older, *newer, "charged_credit_micro", "charged_allowance_micro"):
+    for name in (*older, *media, *newer, "charged_credit_micro", "charged_allowance_micro"):
         del raw[name]
     expected = replace(
         RECORD,
@@ -189,8 +192,13 @@ def test_the_public_form_of_a_record() -> None:
             "ephemeral_5m_input_tokens": 30,
             "ephemeral_1h_input_tokens": 40,
         },
+        "image_input_tokens": None,
+        "audio_input_tokens": None,
         "reasoning_tokens": 60,
+        "image_output_tokens": None,
+        "audio_output_tokens": None,
         "web_searches": None,
+        "file_searches": None,
         "cost_micro": 70,
         "price_source": None,
         "charged_credit_micro": 0,
@@ -200,7 +208,16 @@ def test_the_public_form_of_a_record() -> None:
         "upstream": "anthropic",
         "upstream_protocol": "openai_chat",
         "attempts": 1,
-        "attempts_detail": [],
+        "attempts_detail": [
+            {
+                "upstream": "anthropic",
+                "status": 200,
+                "reason": None,
+                "duration_ms": 1234,
+                "tokens": total_tokens(RECORD),
+                "cost_micro": 70,
+            }
+        ],
         "losses": ["logprobs=dropped", "temperature=clamped"],
         "timing": {
             "started_at": "2025-11-15T09:46:40.000Z",
@@ -264,24 +281,59 @@ def test_charges_that_no_settlement_wrote_are_refused(charges: bytes) -> None:
         decode_settled(encode_record(RECORD) + b"\n" + charges)
 
 
+_SELDOM = (b"image", b"audio", b"searches", b"charged", b"uncollected")
+
+
 def test_what_says_nothing_is_not_written() -> None:
     """A plain record is kept four times: in the lease, as the mark, in the stream, in memory."""
     encoded = encode_record(RECORD)
-    for name in (b"charged", b"uncollected", b"attempts_detail"):
+    for name in (*_SELDOM, b"attempts_detail"):
         assert name not in encoded
         assert name in encode_record(charged(RECORD, 0, 0, 1))
+    tried = replace(RECORD, attempts_detail=(Attempt("a", None, 200, None, 7),))
+    assert not any(name in encode_record(tried) for name in _SELDOM)
+    assert decode_record(encode_record(tried)) == tried
+
+
+MEDIA = replace(
+    RECORD,
+    image_input_tokens=1_000,
+    audio_input_tokens=2_000,
+    image_output_tokens=3_000,
+    audio_output_tokens=4_000,
+    web_searches=5,
+    file_searches=6,
+)
+
+
+def test_images_audio_and_searches_come_out_as_they_went_in() -> None:
+    assert decode_record(encode_record(MEDIA)) == MEDIA
+
+
+def test_media_are_parts_of_what_callers_are_shown_as_input_and_output() -> None:
+    shown = public_usage(MEDIA)
+    assert shown["input_tokens"] == 10 + 1_000 + 2_000
+    assert shown["output_tokens"] == 50 + 60 + 3_000 + 4_000
+    parts = ("image_input", "audio_input", "image_output", "audio_output")
+    assert [shown[f"{part}_tokens"] for part in parts] == [1_000, 2_000, 3_000, 4_000]
+    assert (shown["web_searches"], shown["file_searches"]) == (5, 6)
 
 
 def test_token_limits_count_all_tokens() -> None:
     assert total_tokens(RECORD) == 10 + 20 + 30 + 40 + 50 + 60
     assert total_tokens(replace(RECORD, input_tokens=None, image_output_tokens=7)) == 207
+    assert total_tokens(MEDIA) == 210 + 10_000, "searches are no tokens"
 
 
 def test_output_that_nobody_reported_is_not_zero() -> None:
     silent = replace(RECORD, output_tokens=None, reasoning_tokens=None)
     assert total_output(silent) is None
     assert total_output(replace(silent, image_output_tokens=4)) == 4
+    assert total_output(replace(silent, audio_output_tokens=4)) == 4
     assert total_output(replace(silent, output_tokens=0)) == 0
+    assert visible_output(replace(silent, reasoning_tokens=9)) is None
+    assert fresh_input(replace(RECORD, input_tokens=None)) is None
+    assert fresh_input(replace(RECORD, input_tokens=None, audio_input_tokens=0)) == 0
 
 
 facts_values = st.builds(

@@ -10,11 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.cooldowns import Ceiling, Evidence, Reservation
 from ledger.embedded import redis_binary
 from ledger.errors import StoreRefused
-from ledger.model import Account, AccountMode, Limit, LimitKind
+from ledger.model import Account, AccountMode, Attempt, Limit, LimitKind
 from ledger.store.hot import SCRIPTS, HotStore
 from ledger.store.keepsakes import DROP, KEEP
+from ledger.store.tries import Tries
+from ledger.store.upstreams import Upstreams
 from ledger.store.wire import Script
 from tests.ledger.conftest import RedisServer, answers, until
 from tests.ledger.samples import FACTS, HANDLE, KEY_HASH, SHARD
@@ -119,6 +122,19 @@ async def tell_everything(store: HotStore) -> None:
     await story.tell(END)
 
 
+async def tell_of_upstreams(store: HotStore) -> None:
+    upstreams, now = Upstreams(store.wire), 1_700_000_000_000
+    evidence = Evidence("acme", "gpt", "rate_limited", 429, True, start_ms=1_000, most_ms=8_000)
+    await upstreams.rest(evidence, now)
+    await upstreams.recovered("acme", "gpt", now + 1_000)
+    ceiling = Ceiling(requests=9, tokens=999, concurrency=9)
+    place = Reservation("acme", "gpt", "req/1", ceiling, 5, True, now + 30_000)
+    assert (await upstreams.reserve(place, now + 1_000)).granted
+    await upstreams.release(place, 7, now + 1_001)
+    failed = Attempt("acme", "acme", 500, "upstream", 5)
+    assert not await Tries(store.wire).note(SHARD, "nobody", "w", 1, failed)
+
+
 async def test_a_story_ends_the_same_on_every_redis(store: HotStore) -> None:
     await tell_everything(store)
     names = await store.wire.call("KEYS", "*")
@@ -151,4 +167,5 @@ async def test_no_script_touches_a_key_that_it_does_not_declare(
 
     monkeypatch.setattr(store.wire, "run", run_guarded)
     await tell_everything(store)
+    await tell_of_upstreams(store)
     assert guarded == {script.sha for script in SCRIPTS if script not in (KEEP, DROP)}

@@ -207,7 +207,7 @@ def test_lines_come_out_as_they_went_in_and_damaged_ones_not_at_all(tmp_path: Pa
     file.write_bytes(damaged[:-20])
     abandon(spool)
     heir = Spool(tmp_path)
-    assert heir.adopt() == 1
+    assert heir.adopt().files == 1
     heir.append([items[0]])
     assert everything(heir) == [*expected, items[0]]
 

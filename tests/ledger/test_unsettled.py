@@ -3,8 +3,9 @@
 import pytest
 
 from ledger.errors import StoreUnavailable
-from ledger.model import Settlement
+from ledger.model import Outcome, Settled, Settlement
 from ledger.store import hot as hot_module
+from ledger.store import replay
 from ledger.store.hot import HotStore
 from ledger.store.wire import Timeouts
 from tests.ledger.conftest import RedisServer, answers, until
@@ -56,3 +57,55 @@ async def test_after_an_outage_leases_are_spared_until_their_workers_could_renew
     await until(lambda: answers(sweeper))
     assert await sweeper.expire(late_ms) == 1
     await sweeper.close()
+
+
+async def test_who_starts_in_an_outage_spares_the_leases_too(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweeper that never had a link knows as little of what waits as one that lost it."""
+    monkeypatch.setattr(hot_module, "OUTAGE_S", 0.0)
+    before = HotStore.connect(own_redis.url)
+    await before.put_key(SHARD, KEY_HASH, FACTS)
+    await before.admit(attempt_of("req_1", "w1"))
+    await before.close()
+    own_redis.kill()
+    sweeper = HotStore.connect(own_redis.url, timeouts=Timeouts(patience_ms=20))
+    with pytest.raises(StoreUnavailable):
+        await sweeper.ping()
+    own_redis.start()
+    await until(lambda: answers(sweeper))
+    assert await sweeper.expire(NOW_MS + LEASE_MS) == 0
+    await sweeper.close()
+    at_once = HotStore.connect(own_redis.url)
+    assert await at_once.expire(NOW_MS + LEASE_MS) == 1
+    await at_once.close()
+
+
+async def test_an_attempt_that_was_abandoned_is_told_when_all_others_are(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another attempt may wait at another worker, and no lease says which of them came later."""
+    monkeypatch.setattr(replay, "LAST_S", 0.2)
+    told: list[str] = []
+    hot = HotStore.connect(own_redis.url, timeouts=Timeouts(patience_ms=20))
+    settle = hot._settle
+
+    async def telling(settlement: Settlement) -> Settled:
+        settled = await settle(settlement)
+        told.append(settlement.record.request_id)
+        return settled
+
+    monkeypatch.setattr(hot, "_settle", telling)
+    await hot.ping()
+    own_redis.kill()
+    for number, outcome in enumerate([Outcome.ABANDONED, *[Outcome.COMPLETED] * 3]):
+        with pytest.raises(StoreUnavailable):
+            await hot.settle(Settlement("3", record_of(f"r{number}", outcome=outcome), "w0"))
+    own_redis.start()
+
+    async def complete() -> bool:
+        return len(told) == 4
+
+    await until(complete)
+    assert told[-1] == "r0" and set(told) == {"r0", "r1", "r2", "r3"}
+    await hot.close()

@@ -50,6 +50,12 @@ def some_records(count: int, seed: int = 1) -> list[UsageRecord]:
             started_at_ms=DAY + dice.randrange(4 * DAY_MS),
             outcome=dice.choice([Outcome.COMPLETED, Outcome.FAILED]),
             input_tokens=dice.choice([None, 5, 2**40]),
+            image_input_tokens=dice.choice([None, 11]),
+            audio_input_tokens=dice.choice([None, 13]),
+            image_output_tokens=dice.choice([None, 17]),
+            audio_output_tokens=dice.choice([None, 19]),
+            web_searches=dice.choice([None, 1]),
+            file_searches=dice.choice([None, 2]),
             cost_micro=dice.choice([None, 7]),
             charged_credit_micro=dice.randrange(9),
         )

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.responses import JSONResponse
@@ -164,7 +163,6 @@ async def test_what_the_framework_refuses_keeps_its_status_in_dialect(
 
 async def test_the_log_holds_no_key_no_path_and_no_query(world: World) -> None:
     key = await world.key()
-    structlog.reset_defaults()  # a command line that ran in this process may have set a level
     with capture_logs() as logs:
         await world.get(f"/v1beta/models?key={key}")
         await world.get(f"/v1/models/{key}", key)

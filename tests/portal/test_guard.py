@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from fastapi import FastAPI, Request
 from structlog.testing import capture_logs
 
@@ -110,7 +109,6 @@ async def test_where_no_token_is_configured_there_is_no_management(
 
 
 async def test_a_token_that_anybody_guesses_is_none(world: World, stack: AsyncExitStack) -> None:
-    structlog.reset_defaults()
     with capture_logs() as logs:
         client = await started(create_app(replace(world.settings, admin_token="secret")), stack)
     headers = {"authorization": "Bearer secret"}
@@ -152,7 +150,6 @@ async def status_of(client: httpx.AsyncClient, token: str) -> int:
 def test_a_line_that_is_none_opens_nothing_and_is_not_repeated(text: str, tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text(text, "utf-8")
-    structlog.reset_defaults()
     with capture_logs() as logs:
         assert Admins(None, path).configured is False
     assert "plain-token" not in json.dumps(logs)
@@ -169,7 +166,6 @@ def test_both_kinds_of_token_have_names(tmp_path: Path) -> None:
 
 
 async def test_the_log_says_who_and_never_the_token(world: World) -> None:
-    structlog.reset_defaults()
     with capture_logs() as logs:
         await world.manage("GET", "/customers")
         await world.client.get("/manage/v1/keys", headers={"authorization": "Bearer wrong-token"})

@@ -161,6 +161,23 @@ async def test_usage_is_summed_by_what_is_asked_for(world: World) -> None:
     assert total["output_tokens"] == 4 * (50 + 60)
 
 
+async def test_media_are_parts_of_the_sums_that_they_belong_to(world: World) -> None:
+    await world.key("one")
+    media = {"image_input_tokens": 1_000, "audio_input_tokens": 300, "audio_output_tokens": 70}
+    await world.record("req-1", world.keys[0], **media, file_searches=2)
+    await world.record("req-2", world.keys[0], image_output_tokens=9, web_searches=1)
+    total = (await world.manage("GET", "/usage"))["total"]
+    assert {name: total[name] for name in (*media, "image_output_tokens")} == {
+        **media,
+        "image_output_tokens": 9,
+    }
+    assert total["input_tokens"] == 2 * 10 + 1_000 + 300
+    assert total["output_tokens"] == 2 * (50 + 60) + 70 + 9
+    assert (total["web_searches"], total["file_searches"]) == (1, 2)
+    [row] = csv.DictReader(io.StringIO(await world.manage("GET", "/usage", accept="text/csv")))
+    assert [row["audio_input_tokens"], row["file_searches"]] == ["300", "2"]
+
+
 async def test_usage_as_csv_has_what_was_grouped_by_and_every_count(world: World) -> None:
     await world.key("one")
     await world.record("req-1", world.keys[0], model="=evil()")

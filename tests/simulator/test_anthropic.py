@@ -231,6 +231,14 @@ def test_models(claude: anthropic.Anthropic) -> None:
     assert claude.models.retrieve("anything").id == "anything"
 
 
+def test_the_list_of_models_comes_in_pages(claude: anthropic.Anthropic) -> None:
+    whole = [model.id for model in claude.models.list()]
+    first = claude.models.list(limit=1)
+    assert (first.has_more, first.first_id, first.last_id) == (True, whole[0], whole[0])
+    assert [model.id for model in first] == whole  # the SDK asks for the rest, page by page
+    assert claude.models.list(before_id=whole[2], limit=1).last_id == whole[1]
+
+
 def test_headers_that_clients_read(sim: Running) -> None:
     headers = sim.post("/v1/messages", body("claude-test"), ANTHROPIC).headers
     assert headers["request-id"].startswith("req_")

@@ -5,6 +5,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
@@ -170,6 +171,19 @@ def test_usage_buckets_are_the_providers(sim: Running) -> None:
     assert usage["prompt_tokens_details"]["cached_tokens"] == 2000
     assert usage["prompt_tokens_details"]["cache_write_tokens"] == 340
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 20
+
+
+def test_audio_and_images_are_parts_of_the_figures(gpt: openai.OpenAI, sim: Running) -> None:
+    usage = {"input": 220, "audio_input": 190, "image_input": 20, "output": 60, "audio_output": 46}
+    sim.queue({"text": "x", "usage": usage}, match={"model": "gpt-hears"})
+    answer = gpt.chat.completions.create(
+        model="gpt-hears", messages=[{"role": "user", "content": "x"}]
+    )
+    told = judged(CompletionUsage, answer.usage.model_dump() if answer.usage else None)
+    assert (told.prompt_tokens, told.completion_tokens) == (220, 60)
+    given, made = told.prompt_tokens_details, told.completion_tokens_details
+    assert given is not None and (given.audio_tokens, given.image_tokens) == (190, 20)
+    assert made is not None and made.audio_tokens == 46
 
 
 ERRORS: list[tuple[int, type[openai.APIStatusError]]] = [

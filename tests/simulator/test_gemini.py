@@ -139,6 +139,24 @@ def test_usage_buckets_are_the_providers(sim: Running) -> None:
     assert usage["totalTokenCount"] == 2490
 
 
+def test_modalities_are_told_apart(gemini: genai.Client, sim: Running) -> None:
+    said = {"input": 300, "audio_input": 200, "image_input": 60, "cache_read": 20}
+    usage = {**said, "output": 90, "reasoning": 10, "audio_output": 75}
+    sim.queue({"text": "x", "usage": usage}, match={"model": "gemini-hears"})
+    told = gemini.models.generate_content(model="gemini-hears", contents="x").usage_metadata
+    assert told is not None
+    details = (
+        told.prompt_tokens_details,
+        told.cache_tokens_details,
+        told.candidates_tokens_details,
+    )
+    assert [
+        {str(one.modality.value): one.token_count for one in found or () if one.modality}
+        for found in details
+    ] == [{"TEXT": 60, "IMAGE": 60, "AUDIO": 200}, {"TEXT": 20}, {"TEXT": 5, "AUDIO": 75}]
+    assert (told.prompt_token_count, told.candidates_token_count) == (320, 80)
+
+
 def test_an_image_model_draws(gemini: genai.Client) -> None:
     answer = gemini.models.generate_content(
         model="gemini-3-image",
@@ -229,3 +247,11 @@ def test_the_key_in_its_three_places(sim: Running) -> None:
     assert sim.post(path, HELLO, {"authorization": "Bearer abc"}).status_code == 200
     missing = sim.post(path, HELLO, {})
     assert (missing.status_code, missing.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
+
+
+def test_the_list_of_models_comes_in_pages(gemini: genai.Client) -> None:
+    whole = [model.name for model in gemini.models.list()]
+    paged = gemini.models.list(config={"page_size": 1})
+    assert len(paged) == 1
+    assert [model.name for model in paged] == whole  # the SDK asks for the rest, page by page
+    assert len(whole) > 2

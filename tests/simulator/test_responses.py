@@ -52,6 +52,31 @@ async def test_streamed_answer_async(async_gpt: openai.AsyncOpenAI) -> None:
     assert "".join(deltas) == final.output_text == "You said: hello"
 
 
+def test_hosted_tools_have_usage_of_their_own(sim: Running) -> None:
+    found = {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["rain"]}
+    script = {
+        "parts": [
+            {"kind": "raw", "value": found},
+            {"kind": "web_search"},
+            {"kind": "text", "text": "wet"},
+        ],
+        "usage": {"input": 9, "output": 2, "image_input": 323, "image_output": 1056},
+    }
+    sim.queue(script, script, match={"model": "gpt-searches"})
+    whole = judged(Response, create(sim, model="gpt-searches"), UNTYPED)
+    assert whole.usage is not None and whole.usage.total_tokens == 11
+    assert whole.tool_usage is not None
+    assert whole.tool_usage.image_gen.total_tokens == 323 + 1056
+    assert whole.tool_usage.web_search.num_requests == 1
+    asked = {"model": "gpt-searches", "input": "x", "stream": True}
+    events = sse(sim.post("/v1/responses", asked, BEARER).text)
+    for event in events:
+        EVENT.validate_python(event)
+    kinds = [event["type"] for event in events]
+    assert kinds.count("response.file_search_call.completed") == 1
+    assert create(sim).get("tool_usage") is None
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_answers_are_what_the_sdk_types_say(sim: Running, model: str) -> None:
     judged(Response, create(sim, model=model), UNTYPED)

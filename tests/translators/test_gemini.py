@@ -206,10 +206,25 @@ def test_an_unknown_finish_reason_is_kept_as_it_was_said() -> None:
     assert Finished(Finish(Reason.OTHER, "BORED")) in watch(said({"text": "Hi"}, "BORED"))
 
 
-def test_searches_are_counted_from_what_grounds_the_answer() -> None:
-    grounding = {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}
-    events = watch({"candidates": [{**grounding, "finishReason": "STOP"}]})
-    assert Metered(Usage(web_searches=2)) in events
+@pytest.mark.parametrize(
+    ("model", "queries", "searches"),
+    [
+        ("gemini-3.8-flash", ["a", "b"], 2),
+        ("gemini-3-flash-preview", ["", "a", "", "a"], 1),
+        ("gemini-2.5-flash", ["a", "b", "c"], 1),
+        ("gemini-2.0-flash-001", ["a"], 1),
+        ("", ["a", "b"], 2),
+    ],
+)
+def test_searches_are_counted_as_google_charges_for_them(
+    model: str, queries: list[str], searches: int
+) -> None:
+    """By query, each once; before Gemini 3 by answer."""
+    grounding = {"groundingMetadata": {"webSearchQueries": queries}}
+    answer = {"candidates": [{**grounding, "finishReason": "STOP"}], "modelVersion": model}
+    assert Metered(Usage(web_searches=searches)) in watch(answer)
+    read = PROTOCOL.decode_response(orjson.dumps(answer), "gemini")
+    assert read.usage == Usage(web_searches=searches)
 
 
 def test_an_array_is_complete_when_it_is_closed() -> None:

@@ -65,7 +65,7 @@ def written(*parts: Part, **more: Any) -> list[Json]:
 
 
 def test_a_whole_answer_has_everything_that_google_sends() -> None:
-    usage = Usage(10, 90, 5, None, 7, 3)
+    usage = Usage(10, 90, 5, output_tokens=7, reasoning_tokens=3)
     body, losses = encode(Text("a"), usage=usage)
     assert body == {
         "candidates": [
@@ -91,10 +91,12 @@ def test_a_whole_answer_has_everything_that_google_sends() -> None:
 
 USAGES = [
     Usage(),
-    Usage(0, 0, None, None, 0, 0),
-    Usage(10, 90, None, None, 7, 3),
-    Usage(10, None, None, None, 7, None, 1_290),
-    Usage(None, None, None, None, 7),
+    Usage(0, 0, output_tokens=0, reasoning_tokens=0),
+    Usage(10, 90, output_tokens=7, reasoning_tokens=3),
+    Usage(10, output_tokens=7, image_output_tokens=1_290),
+    Usage(10, 90, image_input_tokens=258, audio_input_tokens=64, output_tokens=7),
+    Usage(10, output_tokens=0, reasoning_tokens=3, audio_output_tokens=75),
+    Usage(output_tokens=7),
 ]
 
 
@@ -321,7 +323,7 @@ def test_the_sdk_reads_what_is_written() -> None:
             ToolCall("c", "f", '{"n":1}', sealed=FOREIGN),
         ),
         Finish(Reason.TOOL_CALLS, "tool_use"),
-        Usage(10, 5, None, None, 7, 3),
+        Usage(10, 5, output_tokens=7, reasoning_tokens=3),
     )
     body = PROTOCOL.encode_response(response, CONTEXT).body
     config = GenerateContentConfig(automatic_continuation=False)

@@ -74,7 +74,7 @@ def test_deltas_are_parts_and_calls_are_whole() -> None:
         PartEnded(2),
         PartBegun(3, ToolCall("d", "g", "")),
         PartEnded(3),
-        Metered(Usage(1, None, None, None, 2)),
+        Metered(Usage(1, output_tokens=2)),
         Finished(Finish(Reason.TOOL_CALLS, "tool_use")),
         Ended(),
     ):
@@ -101,7 +101,7 @@ def test_the_last_chunk_has_the_reason_the_usage_and_the_sources() -> None:
                     Text("Süß", (Citation("https://a.org"),)),
                 ),
                 Finish(Reason.STOP, None),
-                Usage(1, 2, None, None, 3, 4),
+                Usage(1, 2, output_tokens=3, reasoning_tokens=4),
             )
         )
     ]
@@ -229,7 +229,7 @@ ANSWER = Response(
         ToolCall("c", "f", '{"n":1}'),
     ),
     Finish(Reason.TOOL_CALLS, "tool_use"),
-    Usage(10, 5, None, None, 7, 3),
+    Usage(10, 5, output_tokens=7, reasoning_tokens=3),
 )
 
 

@@ -310,6 +310,8 @@ USAGES = [
     Usage(input_tokens=0, cache_read_tokens=0, output_tokens=0, reasoning_tokens=0),
     Usage(input_tokens=6, cache_read_tokens=4, output_tokens=2, reasoning_tokens=5),
     Usage(6, 4, 3, output_tokens=2, reasoning_tokens=0, image_output_tokens=9),
+    Usage(6, 4, audio_input_tokens=70, output_tokens=2, reasoning_tokens=1, audio_output_tokens=9),
+    Usage(6, 0, image_input_tokens=85, output_tokens=2, reasoning_tokens=0),
 ]
 
 
@@ -320,7 +322,7 @@ def test_usage_written_is_read_as_it_was(usage: Usage) -> None:
 
 def test_what_was_not_metered_is_not_in_the_way() -> None:
     """Cache writes of both lifetimes are one figure here, input without figures is 0."""
-    both = write_usage(Usage(1, 2, 3, 4, 5))
+    both = write_usage(Usage(1, 2, 3, 4, output_tokens=5))
     assert both["prompt_tokens"] == 10
     assert both["prompt_tokens_details"]["cache_write_tokens"] == 7
     assert write_usage(Usage(output_tokens=1))["total_tokens"] == 1

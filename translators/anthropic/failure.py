@@ -21,7 +21,13 @@ from translators.anthropic.vocabulary import (
 )
 from translators.canonical.failure import Failure, Kind
 from translators.fields import inner, text
-from translators.heard import kind_by_status, retry_after_header, retry_after_s, told
+from translators.heard import (
+    kind_by_status,
+    retry_after_header,
+    retry_after_s,
+    seal_refused,
+    told,
+)
 
 # Statuses that a type in the body cannot contradict.
 _FIRM = frozenset({401, 402, 413, 429, 529})
@@ -38,7 +44,7 @@ def decode_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         parsed = None
-    return _failure(_error_in(parsed), status, retry_after_s(headers))
+    return _failure(_error_in(parsed), status, retry_after_s(headers, status))
 
 
 def failure_inside(event: object) -> Failure:
@@ -54,6 +60,7 @@ def _failure(error: Mapping[str, Any], status: int | None, wait_s: float | None)
         code=text(inner(error.get("details")).get("error_code")),
         status=status,
         retry_after_s=wait_s,
+        seal_refused=seal_refused(status, None, message),
     )
 
 

@@ -175,7 +175,8 @@ class BlockWriter:
                 found = self._inline(part.kind, source.base64, part.media_type)
             case _:
                 assert_never(source)
-        can_read = self._capabilities.images
+        by_url = (found or {}).get("type") == "url"
+        can_read = self._capabilities.images and (self._capabilities.image_urls or not by_url)
         if part.kind is MediaKind.DOCUMENT:
             can_read = self._capabilities.documents or (found or {}).get("type") == "text"
         return found if can_read else None

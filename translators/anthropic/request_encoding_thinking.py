@@ -35,6 +35,9 @@ LEAST_BUDGET_TOKENS = 1_024
 # Of `max_tokens` that hold a budget, this part of five is for the answer itself.
 _ANSWERS_FIFTH = 1
 
+# This dialect switches thinking on by a budget, so a model that has only the switch gets one.
+_BUDGETED = (Thinking.BUDGET, Thinking.SWITCH)
+
 NO_LIMIT = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.ADDED, "the API asks for a limit")
 LIMIT_LOWERED = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED, "more than the model writes")
 NO_REASONING = Loss(Neutral.REASONING, LossKind.DROPPED, "this model does not reason")
@@ -94,7 +97,7 @@ def plan(
         return planned
     if wish.off:
         _off(planned, capabilities, losses)
-    elif capabilities.thinking is Thinking.BUDGET:
+    elif capabilities.thinking in _BUDGETED:
         _budget(planned, wish, capabilities, losses)
     else:
         _adaptive(planned, wish, capabilities, losses)
@@ -127,7 +130,7 @@ def _own_limit(request: Request, capabilities: Capabilities) -> int:
 def _off(planned: Plan, capabilities: Capabilities, losses: list[Loss]) -> None:
     if capabilities.thinking_off:
         planned.thinking = {"type": "disabled"}
-    elif capabilities.thinking is not Thinking.BUDGET:
+    elif capabilities.thinking not in _BUDGETED:
         losses.append(NO_OFF)
         planned.effort = SPOKEN_EFFORTS[_nearest(Effort.LOW, capabilities)]
 

@@ -1,8 +1,9 @@
 """Token usage of the Messages API, in disjoint buckets.
 
 On the wire `input_tokens` EXCLUDES what was read from and written to the cache; `output_tokens`
-INCLUDES thinking. Writes are split by lifetime in `cache_creation`; `message_delta` gives only
-their sum, so the split of `message_start` is kept and what the sum grew by counts as 5 minutes.
+INCLUDES thinking. Media are not told apart: images are input like any other. Writes are split by
+lifetime in `cache_creation`; `message_delta` gives only their sum, so the split of `message_start`
+is kept and what the sum grew by counts as 5 minutes.
 A stream's figures are cumulative: later ones replace earlier ones key by key, and are never added.
 The one thing that is added: `iterations` of type `compaction`, whose tokens the API bills but does
 not include in the figures above them. `advisor_message` iterations are another model's, at another
@@ -11,7 +12,6 @@ Sources: anthropic 2.11 types.Usage, types.MessageDeltaUsage, types.beta.BetaUsa
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple
 from typing import Any
 
 from translators.canonical.usage import Usage
@@ -31,7 +31,7 @@ def read_usage(wire: Mapping[str, Any]) -> Usage | None:
     iterations = wire.get("iterations")
     for iteration in iterations if isinstance(iterations, list) else ():
         if isinstance(iteration, dict) and iteration.get("type") == "compaction":
-            usage = _added(usage, _read_one(iteration))
+            usage = usage.plus(_read_one(iteration))
     return usage if usage != _NOTHING else None
 
 
@@ -66,15 +66,6 @@ def _cache_writes(wire: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return write_5m, write_1h
 
 
-def _added(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        *(
-            b if a is None else a if b is None else a + b
-            for a, b in zip(astuple(one), astuple(other), strict=True)
-        )
-    )
-
-
 # ------------------------------------------------------------------------------------------ writing
 
 
@@ -82,7 +73,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     """The `usage` object of a whole answer or of `message_start`: every figure that the SDKs read,
     zero where nobody told it."""
     return {
-        "input_tokens": usage.input_tokens or 0,
+        "input_tokens": usage.fresh_input_tokens or 0,
         "cache_creation_input_tokens": _written(usage),
         "cache_read_input_tokens": usage.cache_read_tokens or 0,
         "cache_creation": {
@@ -100,7 +91,7 @@ def write_delta_usage(usage: Usage) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     if usage.total_input_tokens is not None:
         figures = {
-            "input_tokens": usage.input_tokens or 0,
+            "input_tokens": usage.fresh_input_tokens or 0,
             "cache_creation_input_tokens": _written(usage),
             "cache_read_input_tokens": usage.cache_read_tokens or 0,
         }

@@ -54,6 +54,7 @@ class Failure:
     param: str | None = None  # the request field at fault
     status: int | None = None
     retry_after_s: float | None = None
+    seal_refused: bool = False  # the upstream does not take its own sealed reasoning back
 
     @property
     def http_status(self) -> int:

@@ -50,7 +50,7 @@ PROTOCOL = Protocol(
         ("generation_config", "max_output_tokens"),
         ("generationConfig", "max_output_tokens"),
     ),
-    event_bytes=300,
+    text_fields=("text",),
     telltales=("contents",),
     wants_events=lambda query: "alt=sse" in query,
 )

@@ -32,6 +32,7 @@ from translators.heard import (
     kind_by_status,
     retry_after_header,
     retry_after_s,
+    seal_refused,
     told,
 )
 
@@ -49,7 +50,7 @@ def decode_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         parsed = None
-    return _failure(parsed, status, retry_after_s(headers))
+    return _failure(parsed, status, retry_after_s(headers, status))
 
 
 def failure_inside(chunk: object) -> Failure:
@@ -69,6 +70,7 @@ def _failure(parsed: object, status: int | None, wait_s: float | None) -> Failur
         code=reason,
         status=status,
         retry_after_s=told_wait_s if wait_s is None else wait_s,
+        seal_refused=seal_refused(status, reason, message),
     )
 
 

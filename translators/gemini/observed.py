@@ -36,6 +36,7 @@ class Answer:
     __slots__ = (
         "_begun",
         "_generated",
+        "_model",
         "_searches",
         "_tools",
         "_usage",
@@ -46,6 +47,7 @@ class Answer:
 
     def __init__(self) -> None:
         self._begun = False
+        self._model: str | None = None
         self._generated = False
         self._tools = False
         self._wire: object = None  # usage as the wire told it last
@@ -61,6 +63,7 @@ class Answer:
             return
         if not self._begun and (begun := begun_of(chunk)) is not None:
             self._begun = True
+            self._model = begun.model
             events.append(begun)
         candidates = chunk.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
@@ -81,7 +84,7 @@ class Answer:
                 self._has_generated(events)
             if "functionCall" in part or "function_call" in part:
                 self._tools = True
-        searches = searches_in(candidate)
+        searches = searches_in(candidate, self._model)
         if searches is not None:
             self._searches = max(searches, self._searches or 0)
         raw = text(candidate.get("finishReason") or candidate.get("finish_reason"))

@@ -65,6 +65,7 @@ class Reader:
         self._issuer = issuer
         self._begun = False
         self._id: str | None = None
+        self._model: str | None = None
         self._keys = 0
         self._open: tuple[int, type[Text] | type[Reasoning]] | None = None
         self._said: list[str] = []  # pieces of the open text
@@ -97,7 +98,7 @@ class Reader:
         if not self._begun:
             self._begun = True
             begun = begun_of(chunk) or Begun(None, None)
-            self._id = begun.id
+            self._id, self._model = begun.id, begun.model
             events.append(begun)
         candidates = chunk.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
@@ -144,7 +145,7 @@ class Reader:
         grounding = either(candidate, "groundingMetadata")
         if isinstance(grounding, dict) and grounding:
             self._grounding = grounding
-        searches = searches_in(candidate)
+        searches = searches_in(candidate, self._model)
         if searches is not None:
             self._searches = max(searches, self._searches or 0)
         raw = text(either(candidate, "finishReason"))

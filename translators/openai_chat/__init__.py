@@ -43,6 +43,6 @@ PROTOCOL = Protocol(
     counting=None,
     quota_headers=quota_headers,
     cap_fields=(("max_completion_tokens",), ("max_tokens",)),
-    event_bytes=230,
+    text_fields=("content", "reasoning_content", "reasoning", "refusal", "arguments", "input"),
     unsealed_calls=b'"tool_calls"',
 )

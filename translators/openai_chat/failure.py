@@ -18,7 +18,13 @@ import orjson
 
 from translators.canonical.failure import Failure, Kind
 from translators.fields import text
-from translators.heard import kind_by_status, retry_after_header, retry_after_s, told
+from translators.heard import (
+    kind_by_status,
+    retry_after_header,
+    retry_after_s,
+    seal_refused,
+    told,
+)
 from translators.openai_chat.vocabulary import (
     ERRORS,
     FOREIGN_STATUSES,
@@ -28,6 +34,11 @@ from translators.openai_chat.vocabulary import (
 
 # Statuses that a code in the body cannot contradict.
 _FIRM = frozenset({401, 402, 413, 426})
+
+# What a status says that 'server_error' does not.
+_CLEAR = frozenset({Kind.UNAVAILABLE, Kind.OVERLOADED, Kind.TIMEOUT})
+
+_TOO_MUCH = re.compile(r"request too large for ", re.IGNORECASE)
 
 _AGAIN_IN = re.compile(
     r"try again in\s+(?:(\d{1,4})h)?\s*(?:(\d{1,6})m(?!s))?"
@@ -49,7 +60,7 @@ def decode_failure(
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         parsed = None
-    return _failure(_normal(parsed), status, retry_after_s(headers), words)
+    return _failure(_normal(parsed), status, retry_after_s(headers, status), words)
 
 
 def failure_inside(error: object, words: Mapping[str, Kind] = HEARD_ERRORS) -> Failure:
@@ -69,6 +80,7 @@ def _failure(
         param=text(error.get("param")),
         status=status,
         retry_after_s=wait_s if wait_s is not None else _again_in_s(message),
+        seal_refused=seal_refused(status, code, message),
     )
 
 
@@ -109,10 +121,13 @@ def _kind_of(
     by_status = FOREIGN_STATUSES.get(status or 0) or kind_by_status(status)
     if status in _FIRM:
         return by_status, known
+    if status == 429 and _TOO_MUCH.match(text(error.get("message")) or ""):
+        return Kind.TOO_LARGE, known  # one request of more tokens than a minute has: no other helps
     for word in (known, text(error.get("type"))):
         kind = words.get(word.lower()) if word else None
-        # 'The request is wrong' says less than a 404 or a 503 does.
-        if kind is not None and (kind is not Kind.INVALID_REQUEST or status is None):
+        # 'The request is wrong' and 'the server failed' say less than a 404 or a 503 does.
+        vague = kind is Kind.INVALID_REQUEST or (kind is Kind.INTERNAL and by_status in _CLEAR)
+        if kind is not None and (status is None or not vague):
             return kind, known
     return by_status, known
 

@@ -102,7 +102,7 @@ class Content:
 
     def _image(self, media: Media) -> Json | None:
         url = _image_url(media)
-        if url is None:
+        if url is None or not (self._knows.image_urls or url.startswith("data:")):
             return None
         image = {"url": url}
         if media.detail is not None and media.detail in DETAILS:

@@ -9,15 +9,15 @@ import re
 from typing import Any
 
 from translators import text_json
-from translators.canonical.capabilities import Capabilities, Thinking
-from translators.canonical.effort import Effort, effort_of, nearest
+from translators.canonical.capabilities import Capabilities
 from translators.canonical.loss import Encoded, Loss, LossKind, Neutral, unique
 from translators.canonical.request import FormatKind, OutputFormat, Request
 from translators.openai_chat.request_content import AUTOMATIC
 from translators.openai_chat.request_messages import mentions_json, write_messages
+from translators.openai_chat.request_thinking import write_thinking
 from translators.openai_chat.request_toolbox import write_tools
 from translators.openai_chat.strict_schema import is_strict
-from translators.openai_chat.vocabulary import EFFORT_OFF, SPOKEN_TIERS
+from translators.openai_chat.vocabulary import SPOKEN_TIERS
 from translators.ordering import paired
 from translators.protocol import NotUnderstood
 
@@ -45,7 +45,8 @@ def encode_request(request: Request, capabilities: Capabilities) -> Encoded:
     writer = _Settings(request, capabilities, body, losses)
     writer.cap()
     writer.sampling()
-    writer.reasoning()
+    if request.reasoning is not None:
+        write_thinking(request.reasoning, capabilities, body, losses)
     writer.format(messages)
     writer.account()
     if request.choices > 1:
@@ -93,9 +94,11 @@ class _Settings:
             self._figure(name, penalty, (-2, 2), 0, self._knows.penalties)
         if asked.top_k is not None:
             self._lose(Neutral.TOP_K)
-        if asked.seed is not None:
-            self._body["seed"] = asked.seed
-        if asked.logit_bias and self._knows.sampling:
+        if asked.seed is not None and self._knows.seed_field is not None:
+            self._body[self._knows.seed_field] = asked.seed
+        elif asked.seed is not None:
+            self._lose(Neutral.SEED)
+        if asked.logit_bias and self._knows.sampling and self._knows.logit_bias:
             self._body["logit_bias"] = dict(asked.logit_bias)
         elif asked.logit_bias:
             self._lose(Neutral.LOGIT_BIAS)
@@ -131,40 +134,6 @@ class _Settings:
             if len(said) > MOST_STOPS:
                 self._lose(Neutral.STOP, LossKind.CLAMPED, f"the first {MOST_STOPS} count")
             self._body["stop"] = said[:MOST_STOPS]
-
-    # ----------------------------------------------------------------------------- reasoning
-
-    def reasoning(self) -> None:
-        wish = self._asked.reasoning
-        if wish is None:
-            return
-        if self._knows.thinking is Thinking.NONE:
-            silent = self._knows.thinking_off
-            if wish.effort or wish.budget_tokens or wish.adaptive or (wish.off and not silent):
-                self._lose(Neutral.REASONING)
-            return
-        if wish.summary not in (None, "auto"):
-            self._lose(Neutral.SUMMARY)
-        if wish.off:
-            self._off()
-        elif wish.effort is not None:
-            self._effort(wish.effort)
-        elif wish.budget_tokens is not None:
-            self._lose(Neutral.BUDGET_TOKENS, LossKind.CHANGED, "said as an effort")
-            self._effort(effort_of(wish.budget_tokens))
-
-    def _off(self) -> None:
-        if self._knows.thinking_off:
-            self._body["reasoning_effort"] = EFFORT_OFF
-            return
-        self._lose(Neutral.REASONING_OFF, LossKind.CLAMPED, "the least effort instead")
-        self._body["reasoning_effort"] = nearest(Effort.MINIMAL, self._knows.efforts).value
-
-    def _effort(self, effort: Effort) -> None:
-        taken = nearest(effort, self._knows.efforts)
-        if taken is not effort:
-            self._lose(Neutral.EFFORT, LossKind.CLAMPED)
-        self._body["reasoning_effort"] = taken.value
 
     # ------------------------------------------------------------------------ output's form
 

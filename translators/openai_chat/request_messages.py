@@ -5,6 +5,7 @@ images and files cannot stand there: they follow together in one user message, e
 its call, after all results (the dialect allows nothing between results).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
@@ -40,6 +41,7 @@ _ANSWERED = Loss(Neutral.PREFILL, LossKind.CHANGED, "the model answers instead o
 
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 _NOT_IN_NAME = re.compile(r"[\s<|\\/>]+")
+_ALNUM = re.compile(r"[a-zA-Z0-9]+")
 _SPEAKS = frozenset({"tool_calls", "refusal", "audio"})  # beside content, what makes a message
 
 
@@ -90,6 +92,9 @@ class _Writer:
 
     def _speaker(self, turn: Turn) -> Json:
         if turn.name is None:
+            return {}
+        if not self._knows.speaker_names:
+            self._lose(Neutral.SPEAKER)
             return {}
         if _NAME.fullmatch(turn.name):
             return {"name": turn.name}
@@ -157,9 +162,18 @@ class _Writer:
         if result.is_error:
             self._lose(Neutral.RESULT_ERROR, LossKind.CHANGED, "said in the result's text")
             text = ERROR_PREFIX + text
-        self._messages.append({"role": "tool", "tool_call_id": result.call_id, "content": text})
+        call_id = self._id(result.call_id)
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
         if media:
-            self._held += [text_part(f"[Output of {result.call_id}]"), *media]
+            self._held += [text_part(f"[Output of {call_id}]"), *media]
+
+    def _id(self, call_id: str) -> str:
+        """The id of a call, where only ids of one length are taken: the same for the call and its
+        result, and in every later turn."""
+        length = self._knows.call_id_length
+        if length is None or (len(call_id) == length and _ALNUM.fullmatch(call_id)):
+            return call_id
+        return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
     # ---------------------------------------------------------------------------- the assistant
 
@@ -230,13 +244,13 @@ class _Writer:
             self._lose(Neutral.CACHE, note=AUTOMATIC)
         if call.kind is ToolKind.FREEFORM:
             made: Json = {
-                "id": call.id,
+                "id": self._id(call.id),
                 "type": "custom",
                 "custom": {"name": call.name, "input": call.arguments},
             }
         else:
             named = {"name": call.name, "arguments": call.arguments or "{}"}
-            made = {"id": call.id, "type": "function", "function": named}
+            made = {"id": self._id(call.id), "type": "function", "function": named}
         if call.sealed is not None:
             if call.sealed.issuer == self._family:
                 made["extra_content"] = signature_of(call.sealed.payload)

@@ -1,18 +1,18 @@
 """Token usage of Chat Completions and embeddings, in disjoint buckets and put together again.
 
-On the wire `prompt_tokens` INCLUDES the tokens read from and written to the cache, and
-`completion_tokens` INCLUDES reasoning. Inside, each token is in one bucket, so both are subtracted,
-never below zero. Some implementers (xAI) leave reasoning out of `completion_tokens`; their
-`total_tokens` gives them away, and nothing is subtracted. Absent is not zero: a figure nobody sent
-is None.
+On the wire `prompt_tokens` INCLUDES the tokens read from and written to the cache, images and
+audio, and `completion_tokens` INCLUDES reasoning, images and audio. Inside, each token is in one
+bucket, so all are subtracted, never below zero. Some implementers (xAI) leave reasoning out of
+`completion_tokens`; their `total_tokens` gives them away, and nothing is subtracted. Absent is not
+zero: a figure nobody sent is None. Of cached media there is no figure.
 Sources: openai 3.52 types.CompletionUsage, the prompt caching guide, DeepSeek's and xAI's API
 references.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
-from translators.canonical.usage import Usage
+from translators.canonical.usage import Usage, parted, rest
 from translators.fields import count, inner
 
 
@@ -22,13 +22,6 @@ def first_count(*candidates: object) -> int | None:
         if (found := count(candidate)) is not None:
             return found
     return None
-
-
-def rest(whole: int | None, parts: Iterable[int | None]) -> int | None:
-    """What is left of an inclusive figure without its parts; never negative, None stays None."""
-    if whole is None:
-        return None
-    return max(0, whole - sum(part or 0 for part in parts))
 
 
 def reasoning_is_apart(
@@ -60,19 +53,29 @@ def read_usage(usage: object) -> Usage | None:
     prompt = count(usage.get("prompt_tokens"))
     written = count(usage.get("completion_tokens"))
     reasoning = count(output_details.get("reasoning_tokens"))
-    images = count(output_details.get("image_tokens")) or None
+    fresh = first_count(rest(prompt, cached, stored), usage.get("prompt_cache_miss_tokens"))
+    given, heard, seen = parted(fresh, *_media(prompt_details))
     apart = reasoning_is_apart(count(usage.get("total_tokens")), prompt, written, reasoning)
+    made, spoken, drawn = parted(
+        rest(written, None if apart else reasoning), *_media(output_details)
+    )
     found = Usage(
-        input_tokens=first_count(
-            rest(prompt, (cached, stored)), usage.get("prompt_cache_miss_tokens")
-        ),
+        input_tokens=given,
         cache_read_tokens=cached,
         cache_write_5m_tokens=stored,
-        output_tokens=rest(written, (None if apart else reasoning, images)),
+        image_input_tokens=seen,
+        audio_input_tokens=heard,
+        output_tokens=made,
         reasoning_tokens=reasoning,
-        image_output_tokens=images,
+        image_output_tokens=drawn,
+        audio_output_tokens=spoken,
     )
     return found if found != Usage() else None
+
+
+def _media(details: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Audio and images of a figure's details."""
+    return count(details.get("audio_tokens")) or None, count(details.get("image_tokens")) or None
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:
@@ -83,13 +86,18 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     """
     prompt = usage.total_input_tokens or 0
     written = usage.total_output_tokens or 0
-    prompt_details = {"cached_tokens": usage.cache_read_tokens or 0, "audio_tokens": 0}
+    prompt_details = {
+        "cached_tokens": usage.cache_read_tokens or 0,
+        "audio_tokens": usage.audio_input_tokens or 0,
+    }
     stored = (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens)
     if any(figure is not None for figure in stored):
         prompt_details["cache_write_tokens"] = sum(figure or 0 for figure in stored)
+    if usage.image_input_tokens:
+        prompt_details["image_tokens"] = usage.image_input_tokens
     output_details = {
         "reasoning_tokens": usage.reasoning_tokens or 0,
-        "audio_tokens": 0,
+        "audio_tokens": usage.audio_output_tokens or 0,
         "accepted_prediction_tokens": 0,
         "rejected_prediction_tokens": 0,
     }

@@ -91,20 +91,32 @@ FOREIGN_ERRORS: dict[str, Kind] = {
     "insufficient_credits": Kind.CREDIT,
     "usage_not_included": Kind.CREDIT,
     "billing_error": Kind.CREDIT,
+    "exceeded_current_quota_error": Kind.CREDIT,  # Moonshot, with 429
+    "1113": Kind.CREDIT,  # Z.AI and Zhipu, with 429
+    "arrearage": Kind.CREDIT,  # Alibaba, with 400
     "engine_overloaded": Kind.OVERLOADED,
+    "engine_overloaded_error": Kind.OVERLOADED,
+    "1305": Kind.OVERLOADED,  # Z.AI and Zhipu, with 429
+    "model_overloaded": Kind.OVERLOADED,
     "slow_down": Kind.OVERLOADED,
     "overloaded_error": Kind.OVERLOADED,
     "service_unavailable_error": Kind.UNAVAILABLE,
     "rate_limit_error": Kind.RATE_LIMITED,
+    "rate_limit_reached_error": Kind.RATE_LIMITED,
     "requests": Kind.RATE_LIMITED,
     "tokens": Kind.RATE_LIMITED,
     "too_many_requests": Kind.RATE_LIMITED,
     "authentication_error": Kind.AUTHENTICATION,
     "invalid_authentication": Kind.AUTHENTICATION,
+    "incorrect_api_key_error": Kind.AUTHENTICATION,
+    "wrong_api_key": Kind.AUTHENTICATION,
+    "authorized_error": Kind.AUTHENTICATION,
     "permission_error": Kind.PERMISSION,
     "unsupported_country_region_territory": Kind.PERMISSION,
     "model_not_found": Kind.NOT_FOUND,
     "not_found_error": Kind.NOT_FOUND,
+    "resource_not_found_error": Kind.NOT_FOUND,
+    "1211": Kind.NOT_FOUND,  # Z.AI and Zhipu, an unknown model, with 400
     "notfounderror": Kind.NOT_FOUND,
     "context_length_exceeded": Kind.INVALID_REQUEST,
     "string_above_max_length": Kind.INVALID_REQUEST,

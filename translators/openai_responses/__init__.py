@@ -56,6 +56,6 @@ PROTOCOL = Protocol(
     state=STATE,
     quota_headers=quota_headers,
     cap_fields=(("max_output_tokens",),),
-    event_bytes=210,
+    text_fields=("delta",),
     telltales=("input",),
 )

@@ -41,13 +41,14 @@ from translators.openai_responses.vocabulary import (
 class Items:
     """What the output items of one response add up to, whether they come at once or one by one."""
 
-    __slots__ = ("_open_calls", "generated", "refused", "searches")
+    __slots__ = ("_open_calls", "file_searches", "generated", "refused", "searches")
 
     def __init__(self, items: Iterable[object] = ()) -> None:
         self._open_calls: set[str] = set()
         self.generated = False
         self.refused = False
         self.searches: int | None = None
+        self.file_searches: int | None = None
         for item in items:
             if isinstance(item, dict):
                 self.note(item)
@@ -68,6 +69,8 @@ class Items:
             self._open_calls.discard(str(item.get("call_id") or item.get("id")))
         elif kind == "web_search_call":
             self.searches = (self.searches or 0) + _is_search(item)
+        elif kind == "file_search_call":
+            self.file_searches = (self.file_searches or 0) + 1
         elif kind == "message":
             self.refused = self.refused or _has_refusal(item.get("content"))
 
@@ -111,7 +114,7 @@ def outcome_of(response: dict[str, Any], items: Items) -> list[StreamEvent]:
     events: list[StreamEvent] = []
     if (finish := finish_of(response, items)) is not None:
         events.append(Finished(finish))
-    if (usage := of_response(response, items.searches)) is not None:
+    if (usage := of_response(response, items.searches, items.file_searches)) is not None:
         events.append(Metered(usage))
     if error := response.get("error"):
         events.append(Failed(failure_inside(error, HEARD_ERRORS)))

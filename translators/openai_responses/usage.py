@@ -1,20 +1,20 @@
 """Token usage of the Responses and Images APIs, taken apart into disjoint buckets.
 
 `input_tokens` INCLUDES cache reads and writes, `output_tokens` INCLUDES reasoning, as in Chat
-Completions under other names. Hosted tools are told apart in `tool_usage`: searches that are
-charged for, and an image tool whose tokens are NOT in `usage` and are added here. Of the two
-lifetimes of cache writes the short one (30 minutes) goes with the short bucket and the long one (12
-hours) with the long bucket.
+Completions under other names. Responses do not tell media apart; images do, what was cached of them
+too. Hosted tools are told apart in `tool_usage`: web searches that are charged for, and an image
+tool whose tokens are NOT in `usage` and are added here. Searches in stored files stand nowhere: the
+calls among the items are counted. Of the two lifetimes of cache writes the short one (30 minutes)
+goes with the short bucket and the long one (12 hours) with the long bucket.
 Sources: openai 3.52 types.responses.{Response.tool_usage, ResponseUsage},
 types.ImagesResponse.Usage.
 """
 
-from dataclasses import fields
 from typing import Any
 
-from translators.canonical.usage import Usage
+from translators.canonical.usage import Usage, parted, rest
 from translators.fields import count, inner
-from translators.openai_chat.usage import reasoning_is_apart, rest
+from translators.openai_chat.usage import reasoning_is_apart
 
 
 def read_usage(usage: object) -> Usage | None:
@@ -33,11 +33,11 @@ def read_usage(usage: object) -> Usage | None:
     apart = reasoning_is_apart(count(usage.get("total_tokens")), given, written, reasoning)
     return _unless_empty(
         Usage(
-            input_tokens=rest(given, (cached, stored_long if stored is None else stored)),
+            input_tokens=rest(given, cached, stored_long if stored is None else stored),
             cache_read_tokens=cached,
-            cache_write_5m_tokens=rest(stored, (stored_long,)),
+            cache_write_5m_tokens=rest(stored, stored_long),
             cache_write_1h_tokens=stored_long,
-            output_tokens=written if apart else rest(written, (reasoning,)),
+            output_tokens=written if apart else rest(written, reasoning),
             reasoning_tokens=reasoning,
         )
     )
@@ -47,16 +47,22 @@ def read_image_usage(usage: object) -> Usage | None:
     """The buckets of an image answer's `usage`; output is image tokens unless it is told apart."""
     if not isinstance(usage, dict):
         return None
+    details = inner(usage.get("input_tokens_details"))
     cached = count(usage.get("cached_tokens"))
     if cached is None:
-        cached = count(inner(usage.get("input_tokens_details")).get("cached_tokens"))
+        cached = count(details.get("cached_tokens"))
+    seen = count(details.get("image_tokens")) or None
+    remembered = count(inner(usage.get("cached_tokens_details")).get("cached_image_tokens"))
+    fresh = rest(count(usage.get("input_tokens")), cached)
+    given, _, seen = parted(fresh, None, rest(seen, remembered))
     text = count(inner(usage.get("output_tokens_details")).get("text_tokens"))
     return _unless_empty(
         Usage(
-            input_tokens=rest(count(usage.get("input_tokens")), (cached,)),
+            input_tokens=given,
             cache_read_tokens=cached,
+            image_input_tokens=seen,
             output_tokens=text,
-            image_output_tokens=rest(count(usage.get("output_tokens")), (text,)),
+            image_output_tokens=rest(count(usage.get("output_tokens")), text),
         )
     )
 
@@ -70,30 +76,28 @@ def read_drawing_usage(usage: object) -> Usage | None:
     )
 
 
-def of_response(response: dict[str, Any], searches: int | None) -> Usage | None:
-    """Everything a response is charged for; `searches` by its items, where it does not say."""
+def of_response(
+    response: dict[str, Any], searches: int | None, file_searches: int | None = None
+) -> Usage | None:
+    """Everything a response is charged for. The searches are those among its items; what it says
+    itself of web searches goes before."""
     tools = inner(response.get("tool_usage"))
     billed = count(inner(tools.get("web_search")).get("num_requests"))
     image = inner(tools.get("image_gen"))
     drawn = read_image_usage(image) if count(image.get("total_tokens")) else None
     found = added(read_usage(response.get("usage")), drawn)
     searches = billed if billed is not None else searches
-    if searches is None:
+    if searches is None and file_searches is None:
         return found
-    return (found or Usage()).merged(Usage(web_searches=searches))
+    calls = Usage(web_searches=searches, file_searches=file_searches)
+    return (found or Usage()).merged(calls)
 
 
 def added(one: Usage | None, other: Usage | None) -> Usage | None:
-    """The sum of two usages, bucket by bucket; a bucket neither reports stays None."""
+    """The sum of two usages, of which either may be absent."""
     if one is None or other is None:
         return one or other
-    return Usage(*(_sum(getattr(one, f.name), getattr(other, f.name)) for f in fields(Usage)))
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+    return one.plus(other)
 
 
 def _unless_empty(usage: Usage) -> Usage | None:
@@ -104,7 +108,8 @@ def _unless_empty(usage: Usage) -> Usage | None:
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
-    """The `usage` of a response: what is disjoint inside is inclusive here."""
+    """The `usage` of a response: what is disjoint inside is inclusive here. The tokens of generated
+    images stand in `tool_usage`."""
     written = (usage.cache_write_5m_tokens or 0) + (usage.cache_write_1h_tokens or 0)
     details: dict[str, Any] = {
         "cached_tokens": usage.cache_read_tokens or 0,
@@ -116,7 +121,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
             "ttl_30m_tokens": usage.cache_write_5m_tokens or 0,
         }
     given = usage.total_input_tokens or 0
-    made = (usage.output_tokens or 0) + (usage.reasoning_tokens or 0)
+    made = (usage.total_output_tokens or 0) - (usage.image_output_tokens or 0)
     return {
         "input_tokens": given,
         "input_tokens_details": details,

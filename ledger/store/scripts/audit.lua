@@ -3,7 +3,7 @@
 -- KEYS  1 stream  2 leases by deadline  3... accounts
 -- ARGV  1 what the name of a lease begins with
 -- gives {now_ms, last id of the stream, {of each account: mode, credit, allowance, allowance_until_ms,
--- held}, {customer, held, ... of each lease}}. Changes nothing.
+-- held, turned, mended}, {customer, held, ... of each lease}}. Changes nothing.
 --
 -- The leases are those that the second key names, in the same slot: nobody can name them before without
 -- missing some, and an audit has to see all.
@@ -22,7 +22,7 @@ end
 local accounts = {}
 for i = 3, #KEYS do
   accounts[#accounts + 1] =
-    redis.call('HMGET', KEYS[i], 'mode', 'credit', 'allowance', 'allowance_until_ms', 'held')
+    redis.call('HMGET', KEYS[i], 'mode', 'credit', 'allowance', 'allowance_until_ms', 'held', 'turned', 'mended')
 end
 
 local holds = {}
