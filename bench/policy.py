@@ -6,6 +6,8 @@ with a prepaid customer and every kind of limit, beside the floor in the same ro
 """
 
 import asyncio
+import os
+import signal
 import sqlite3
 import sys
 import time
@@ -24,7 +26,8 @@ from bench.report import (
     judged,
 )
 from bench.rounds import Form, Load, Round, taking_turns
-from bench.stack import Stack, Subject
+from bench.stack import NotReady, Stack, Subject
+from cli.child import Child
 from cli.readiness import redis_answers
 from ledger.embedded import redis_command, redis_url
 from ledger.ledger import Ledger
@@ -45,6 +48,7 @@ from ledger.schema import SUMS
 from ledger.usage_sums import DAY_MS, Dimension
 
 COLUMNS = ("measured",)
+WARM_UP = 200  # settlements before any is measured: scripts are loaded, memories are warm
 TOGETHER = 32  # requests under way at once, as in a worker
 _DAY_MS = 20_400 * DAY_MS
 _SHARD = "3"
@@ -69,8 +73,11 @@ async def measure(
     await made.start("policy-redis", redis_command(directory / "redis"), ready)
     ledger = await Ledger.open(redis_at, sql, migrate=True)
     try:
+        await _prepare(ledger)
+        writer = await _stopped_writer(made, ledger, (redis_at, sql))
         rows += await _scripts(ledger, records)
-        rows.append(await _drained(made, directory, (redis_at, sql), records))
+        rows.append(await _drained(ledger, writer, records))
+        await writer.stop(10)
         rows.append(await _summed(ledger, directory / "books.db", records * 50))
     finally:
         await ledger.close()
@@ -79,7 +86,7 @@ async def measure(
         "floor's: with a prepaid customer and limits of requests, tokens, concurrency and spending "
         "on the key and on the customer.",
         f"{records:,} settlements are drained from Redis by `python -m ledger.writer` into SQLite; "
-        "the figure is for a second of its CPU time.",
+        "the figure is for a second of its CPU time, from the moment that it may begin.",
         f"The sums are those of `/v1/usage?group_by=day,model` over {records * 50:,} records.",
     ]
     seen = [one for side in rounds.values() for one in side]
@@ -97,11 +104,14 @@ def _share(floor: Sequence[Round], gateway: Sequence[Round]) -> Figure:
 # ------------------------------------------------------------------ admission and settlement
 
 
-async def _scripts(ledger: Ledger, count: int) -> list[Figure]:
+async def _prepare(ledger: Ledger) -> None:
     hot = ledger.hot
     await hot.put_key(_SHARD, "hash", KeyFacts("key_bench", "cus_bench", "bench"))
     await hot.set_account(_SHARD, "cus_bench", Account(AccountMode.PREPAID, 10**12))
-    await _settle_many(ledger, 200)  # scripts are loaded, memories are warm
+    await _settle_many(ledger, WARM_UP)
+
+
+async def _scripts(ledger: Ledger, count: int) -> list[Figure]:
     before = await _scripts_run(ledger)
     began_s = time.process_time()
     await _settle_many(ledger, count)
@@ -186,18 +196,34 @@ async def _scripts_run(ledger: Ledger) -> int:
 # ------------------------------------------------------------------ the writer, and sums
 
 
-async def _drained(made: Stack, directory: Path, stores: tuple[str, str], least: int) -> Figure:
+async def _stopped_writer(made: Stack, ledger: Ledger, stores: tuple[str, str]) -> Child:
+    """It has written the records of the warm-up, and finds the next ones when it may go on: what
+    starting it costs is not in the figure."""
     argv = (sys.executable, "-m", "ledger.writer", "--redis", stores[0], "--sql", stores[1])
     writer = await made.start("policy-writer", (*argv, "--consumer", "bench"))
-    with sqlite3.connect(f"file:{directory / 'books.db'}?mode=ro", uri=True) as books:
-        count = 0
-        while count < least:
-            await asyncio.sleep(0.2)
-            (count,) = books.execute("SELECT count(*) FROM usage").fetchone()
-    spent_us = gauges.cpu_us({"writer": [writer.pid]})["writer"]
-    await writer.stop(10)
-    rate = count / (spent_us / 1e6)
+    await _written(ledger, writer, WARM_UP)
+    os.kill(writer.pid, signal.SIGSTOP)
+    return writer
+
+
+async def _drained(ledger: Ledger, writer: Child, count: int) -> Figure:
+    before_us = _cpu_us(writer)
+    os.kill(writer.pid, signal.SIGCONT)
+    await _written(ledger, writer, WARM_UP + count)
+    rate = count / ((_cpu_us(writer) - before_us) / 1e6)
     return judged("records drained in a second", "per_s", {"measured": rate}, DRAINED, value=rate)
+
+
+async def _written(ledger: Ledger, writer: Child, count: int) -> None:
+    """Raises NotReady when the writer ends before it has."""
+    while await ledger.record.usage_count() < count:
+        if not writer.running:
+            raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
+        await asyncio.sleep(0.05)
+
+
+def _cpu_us(process: Child) -> float:
+    return gauges.cpu_us({"it": [process.pid]})["it"]
 
 
 async def _summed(ledger: Ledger, path: Path, count: int) -> Figure:

@@ -18,6 +18,7 @@ from portal.manage import doors as manage
 from portal.manage.guard import Guard
 from portal.models import doors as models
 from portal.pages import doors as pages
+from portal.pages import upstreams
 from portal.services import Services
 from portal.settings import Settings
 from portal.usage import doors as usage
@@ -77,6 +78,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     failures.install(app)
     doors = (models.router(), usage.router(), credits.router())
-    for router in (health.router, *doors, *manage.ROUTERS, pages.router):
+    for router in (health.router, *doors, *manage.ROUTERS, pages.router, upstreams.router):
         app.include_router(router)
     return app

@@ -3,6 +3,7 @@
 The policy allows this origin alone and no inline script or style; the pages have neither.
 """
 
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -28,9 +29,12 @@ def read(name: str) -> str:
 _FRAME = Template(read("frame.html"))
 
 
-def page(title: str, content: str) -> Response:
+def page(
+    title: str, content: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """A whole page. `title` is text, `content` is HTML."""
-    return HTMLResponse(_FRAME.substitute(title=escape(title), content=content), headers=HEADERS)
+    text = _FRAME.substitute(title=escape(title), content=content)
+    return HTMLResponse(text, status, headers={**HEADERS, **(headers or {})})
 
 
 def asset(text: str, media_type: str) -> Response:
