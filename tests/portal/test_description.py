@@ -12,7 +12,14 @@ from tests.portal.conftest import ADMIN, World
 from translators.canonical.loss import LossKind
 
 ELSEWHERE = {"/v1/convert"}  # served by the data plane
-UNDESCRIBED = {"/portal/style.css", "/portal/icon.svg", "/favicon.ico"}  # parts of pages
+# Parts of pages, and the page of operators.
+UNDESCRIBED = {
+    "/portal/style.css",
+    "/portal/upstreams",
+    "/portal/upstreams/{account}/reset",
+    "/portal/icon.svg",
+    "/favicon.ico",
+}
 
 
 @pytest.fixture

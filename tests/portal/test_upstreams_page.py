@@ -33,7 +33,7 @@ STRANGERS: tuple[dict[str, str], ...] = (
 
 
 async def an_account(world: World) -> str:
-    return next(iter(world.app.state.services.catalog.accounts))
+    return str(next(iter(world.app.state.services.catalog.accounts)))
 
 
 async def rest(world: World, account: str, model: str = "m<b>") -> None:
