@@ -226,18 +226,27 @@ class Bill:
 
 
 def bill(
-    ticket: Ticket, meter: Meter, counted_output: int, tariff: Tariff, *, left: bool = False
+    ticket: Ticket,
+    meter: Meter,
+    counted_output: int,
+    tariff: Tariff,
+    *,
+    failed: bool = False,
+    served: bool = False,
 ) -> Bill:
     """What an exchange costs by now.
 
-    `left`: the caller hung up. The upstream has read his request, so he pays for that at least; a
-    failure of the upstream before any output costs nothing.
+    `failed`: the upstream refused it or broke down, which costs nothing where no output came before
+    that, whatever it reported. `served`: the upstream has read the request, be it that it answered
+    or that the caller hung up on it, so that the input at least is to be paid.
     """
     if not ticket.billed:
         # A stored answer shows the usage of the request that made it: that was recorded then.
         return Bill(None, UsageSource.NONE, 0)
+    if failed and not meter.generated:
+        return Bill(None, UsageSource.NONE, None)
     told = metered(meter.usage, counted_output, ticket.input_estimate, ticket.window, meter.ended)
-    if told.usage is None and left and ticket.input_estimate:
+    if told.usage is None and served and ticket.input_estimate:
         told = Metered(Usage(input_tokens=ticket.input_estimate), UsageSource.ESTIMATED)
     cost = tariff.cost_micro(told.usage) if told.usage is not None else None
     return Bill(told.usage, told.source, cost)

@@ -17,6 +17,9 @@ from translators.canonical.usage import Usage
 
 OTHERS_TURN_MS = 2_000  # the edge asks again within milliseconds
 
+# Nobody knows so much of an attempt whose worker died.
+_SERVED = (Outcome.COMPLETED, Outcome.TRUNCATED, Outcome.ABANDONED)
+
 Kept = Mapping[tuple[str, str], bytes]
 
 
@@ -42,8 +45,14 @@ class Reckoning:
     def record(self, status: int, outcome: Outcome, now_ms: int) -> UsageRecord:
         """The record as it is by now. `status` is what the client saw."""
         meter, ticket = self.meter, self.ticket
-        left = outcome is Outcome.ABANDONED
-        bill = billing.bill(ticket, meter, self.counted, self._tariff, left=left)
+        bill = billing.bill(
+            ticket,
+            meter,
+            self.counted,
+            self._tariff,
+            failed=outcome is Outcome.FAILED or self.upstream_status >= 300,
+            served=outcome in _SERVED,
+        )
         attempts: tuple[Attempt, ...] = ()
         if ticket.tries or self.upstream_status not in (0, status):
             reason = None if outcome is Outcome.COMPLETED else self._reason(outcome)

@@ -11,6 +11,7 @@ marker, or with the last byte, whichever comes first.
 """
 
 from extproc import failures, replies
+from extproc.collected import Collected
 from extproc.exchange.actions import (
     Action,
     Close,
@@ -46,7 +47,7 @@ class Relay:
 
     __slots__ = (
         "_after_settlement",
-        "_body",
+        "_collected",
         "_error_status",
         "_headers",
         "_keeping",
@@ -57,7 +58,6 @@ class Relay:
         "_way",
         "_world",
         "defect",
-        "held_bytes",
         "meter",
         "ticket",
     )
@@ -74,10 +74,15 @@ class Relay:
         self._sent_at_ms = 0
         self._headers: dict[str, str] = {}
         self._kept: tuple[str, ...] = ()
-        self._body: list[bytes] = []
-        self.held_bytes = 0
+        upstream = world.protocol(ticket.upstream_protocol)
+        self._collected = Collected(upstream.whole_text_fields or upstream.text_fields)
         self._error_status: int | None = None
         self._after_settlement: list[Action] = []
+
+    @property
+    def held_bytes(self) -> int:
+        """What is gathered by now."""
+        return self._collected.size
 
     # ------------------------------------------------------------------ phase SENT
 
@@ -133,11 +138,10 @@ class Relay:
             return self._fail(meter.failure, now_ms)
         if meter.truncated and not meter.generated:
             return self._fail(failures.truncated(), now_ms)
-        self._body.append(data)
-        self.held_bytes += len(data)
+        self._collected.hold(data)
         if end or self._is_over():
-            return self._ended(self._take_body(), end, now_ms, headers=True)
-        if meter.generated or self.held_bytes > HELD_LIMIT:
+            return self._ended(self._collected.take(), end, now_ms, headers=True)
+        if meter.generated or self._collected.size > HELD_LIMIT:
             return self.release(now_ms)
         return _MORE
 
@@ -147,7 +151,7 @@ class Relay:
         actions: list[Action] = [self._send_headers({})]
         if self.meter.generated:
             actions += self._reckoning.went_well()
-        if body := self._take_body():
+        if body := self._collected.take():
             actions.append(SendBody(body, end=False))
         return Step(Signal.RELEASED, actions)
 
@@ -197,7 +201,8 @@ class Relay:
 
     def _through(self, data: bytes, end: bool, now_ms: int) -> bytes:
         """The client's bytes for these of the upstream's; what they say is folded in."""
-        if self._passage is None:
+        if self._passage is None:  # a whole answer that is too large to be gathered
+            self._collected.passed(data)
             return data
         out, events = self._passage.feed(data) if data else (b"", [])
         if end:
@@ -216,20 +221,19 @@ class Relay:
 
     def collecting(self, data: bytes, end: bool, now_ms: int) -> Step:
         """A whole answer, or an error, is gathered."""
-        self._body.append(data)
-        self.held_bytes += len(data)
+        self._collected.gather(data)
         if end:
-            return self._collected(now_ms)
-        if self._error_status is not None and self.held_bytes > ERROR_LIMIT:
+            return self._whole(now_ms)
+        if self._error_status is not None and self._collected.size > ERROR_LIMIT:
             return self._fail(failures.unreadable(), now_ms)
-        if self.held_bytes > COLLECTED_LIMIT:
+        if self._collected.size > COLLECTED_LIMIT:
             if self._way.translated:
                 return self._fail(failures.unreadable(), now_ms)
             return self.release(now_ms)
         return _MORE
 
-    def _collected(self, now_ms: int) -> Step:
-        body = self._take_body()
+    def _whole(self, now_ms: int) -> Step:
+        body = self._collected.take()
         if self._error_status is not None:
             return self._upstream_error(self._error_status, body, now_ms)
         try:
@@ -373,7 +377,9 @@ class Relay:
     @property
     def metered(self) -> tuple[int, object]:
         """What was counted and what was reported: the same as long as nothing new is produced."""
-        counted = self._passage.counted if self._passage is not None else self.held_bytes // 4
+        if self._error_status is not None:
+            return 0, self.meter.usage
+        counted = self._passage.counted if self._passage is not None else self._collected.tokens
         return counted, self.meter.usage
 
     def so_far(self, now_ms: int) -> UsageRecord:
@@ -391,9 +397,3 @@ class Relay:
         elif (answers := self._way.answers) is not None:
             set_headers, removed = set_headers | answers, (*removed, "content-length")
         return SendHeaders(set_headers, tuple(n for n in removed if n not in set_headers))
-
-    def _take_body(self) -> bytes:
-        body = b"".join(self._body)
-        self._body.clear()
-        self.held_bytes = 0
-        return body

@@ -158,6 +158,8 @@ class Protocol:
     cap_fields: CapFields = ()
     # The fields whose values are the text of a stream: to count what is not parsed.
     text_fields: tuple[str, ...] = ()
+    # The same of a whole answer, where a stream says its text in other fields.
+    whole_text_fields: tuple[str, ...] = ()
     no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
     # What a body with tool calls has in it, where requests have no field for their sealed values.
     unsealed_calls: bytes | None = None

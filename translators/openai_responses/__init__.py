@@ -57,5 +57,6 @@ PROTOCOL = Protocol(
     quota_headers=quota_headers,
     cap_fields=(("max_output_tokens",),),
     text_fields=("delta",),
+    whole_text_fields=("text", "refusal", "arguments", "input"),
     telltales=("input",),
 )
