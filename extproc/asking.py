@@ -16,7 +16,7 @@ from translators import stripping
 from translators.canonical.failure import Failure, Kind
 from translators.canonical.request import Request
 from translators.edit import multipart_field
-from translators.fields import read_request, wanted_text
+from translators.fields import choices, read_request, wanted_text
 from translators.protocol import NotUnderstood, Peek
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Asked:
     content_type: str
     pin: str | None = None
     keeps_answer: bool = False
-    output_cap: int | None = None  # the most tokens that the caller wants
+    output_cap: int | None = None  # the most tokens that the caller wants of each answer
+    choices: int = 1  # how many answers he wants
     answer_in: str | None = None
     strict: bool = False
     carries: bool = False  # the body may hold sealed values of a translated exchange
@@ -101,7 +102,10 @@ def _read_body(world: World, opened: Opened, content_type: str, body: bytes) -> 
     if opened.door.multipart and content_type[:19].lower() == "multipart/form-data":
         model = multipart_field(body, content_type, "model")
         streamed = multipart_field(body, content_type, "stream") in ("true", "True", "1")
-        return _asked(opened, model, streamed, body, content_type)
+        asked = _asked(opened, model, streamed, body, content_type)
+        if isinstance(asked, Failure):
+            return asked
+        return replace(asked, choices=choices(multipart_field(body, content_type, "n")))
     dry = None
     if opened.door.kind == "convert":
         opened, dry = _dry_run(world, opened, body)
@@ -109,7 +113,7 @@ def _read_body(world: World, opened: Opened, content_type: str, body: bytes) -> 
     asked = _asked(opened, opened.model or peek.model, peek.stream, body, content_type)
     if isinstance(asked, Failure):
         return asked
-    asked = replace(asked, output_cap=peek.max_output_tokens)
+    asked = replace(asked, output_cap=peek.max_output_tokens, choices=peek.choices)
     if dry is not None:
         return replace(asked, dry=dry)
     if opened.door.kind == "responses":

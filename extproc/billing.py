@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from catalog.prices import Reach
 from extproc.asking import Asked
-from extproc.exchange.ticket import Ticket
+from extproc.exchange.ticket import Believed, Ticket
 from extproc.meter import Meter
 from extproc.tariff import Tariff, affordable_output, dear_of, worst_case_micro
 from extproc.world import World
@@ -24,15 +24,16 @@ from translators.canonical.usage import Usage
 from translators.estimate import estimate, estimate_body
 
 if TYPE_CHECKING:
-    from catalog import Catalog
+    from catalog import Catalog, Route
     from extproc.routing import Chosen
     from ledger.model import KeyFacts
 
-# Searches that a request with a search tool is held for, where it does not bound them itself.
-ASSUMED_SEARCHES = 5
-
 # Providers count a little differently than their models' windows say.
 WINDOW_TOLERANCE = 1.05
+LARGEST_WINDOW = 10_000_000  # tokens, where a model's is not known: no model has more
+
+# Searches that a request with a search tool is held for, where it does not bound them itself.
+ASSUMED_SEARCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Quote:
 
     tariffs: tuple[Tariff, ...]
     input_tokens: int
-    output_cap: int
+    output_cap: int  # of each answer
+    choices: int  # answers
     minimum_output: int
     reach: Reach
 
@@ -55,19 +57,28 @@ class Quote:
 
     @property
     def hold_tokens(self) -> int:
-        return self.input_tokens + self.output_cap
+        return self.input_tokens + self.output_cap * self.choices
 
     def affordable(self, granted_micro: int) -> int | None:
-        """The output cap that a grant pays for; None where it is too little to be of use."""
+        """The cap of each answer that a grant pays for; None where that is too little."""
         if granted_micro >= self.hold_micro:
             return self.output_cap
         most = affordable_output(self.tariffs, granted_micro, self.input_tokens, self.reach)
-        if most is None or most < min(self.output_cap, self.minimum_output):
+        if most is None or most // self.choices < min(self.output_cap, self.minimum_output):
             return None
-        return min(most, self.output_cap)
+        return min(most // self.choices, self.output_cap)
 
     def _at(self, output: int) -> int:
+        output *= self.choices
         return worst_case_micro(self.tariffs, self.input_tokens, output, self.reach)
+
+
+def believed(route: "Route", choices: int, rounds: int) -> Believed:
+    """What a model of this window can have read and written. `rounds` of the provider's own tools
+    may be in one answer's usage, and the answer is not longer for that."""
+    window = route.capabilities.context_window or LARGEST_WINDOW
+    most = int(window * WINDOW_TOLERANCE)
+    return Believed(most * rounds, most * max(choices, rounds))
 
 
 def quote(world: World, asked: Asked, chosen: "Chosen") -> Quote | None:
@@ -85,6 +96,7 @@ def quote(world: World, asked: Asked, chosen: "Chosen") -> Quote | None:
         tariffs=tariffs,
         input_tokens=tokens,
         output_cap=cap,
+        choices=asked.choices,
         minimum_output=billing.minimum_output_tokens,
         reach=_reach(body, dear_of(tariffs), writes),
     )
@@ -245,7 +257,9 @@ def bill(
         return Bill(None, UsageSource.NONE, 0)
     if failed and not meter.generated:
         return Bill(None, UsageSource.NONE, None)
-    told = metered(meter.usage, counted_output, ticket.input_estimate, ticket.window, meter.ended)
+    told = metered(
+        meter.usage, counted_output, ticket.input_estimate, ticket.believed, whole=meter.ended
+    )
     if told.usage is None and served and ticket.input_estimate:
         told = Metered(Usage(input_tokens=ticket.input_estimate), UsageSource.ESTIMATED)
     cost = tariff.cost_micro(told.usage) if told.usage is not None else None
@@ -256,11 +270,13 @@ def metered(
     reported: Usage | None,
     counted_output: int,
     input_estimate: int,
-    window: int | None,
+    believed: Believed,
+    *,
     whole: bool,
 ) -> Metered:
     """The tokens to charge. `counted_output` is what was counted while the answer passed, 0 where
-    nothing of it was seen; `whole`: the answer came to its end."""
+    nothing of it was seen; `whole`: the answer came to its end. A figure that cannot be is replaced
+    by ours."""
     if not counted_output and reported is None:
         return Metered(None, UsageSource.NONE)
     usage = reported or Usage()
@@ -274,14 +290,21 @@ def metered(
     if usage.total_input_tokens is None:
         usage = replace(usage, input_tokens=input_estimate)
         source = UsageSource.COUNTED
-    if window is not None and _absurd(usage, window):
-        output = min(counted_output, window)
-        usage = Usage(input_tokens=min(input_estimate, window), output_tokens=output)
+    if (usage.total_input_tokens or 0) > believed.input_with(usage):
+        usage = replace(usage, **_NO_INPUT, input_tokens=min(input_estimate, believed.input))
+        source = UsageSource.CLAMPED
+    if (usage.total_output_tokens or 0) > believed.output:
+        usage = replace(usage, **_NO_OUTPUT, output_tokens=min(counted_output, believed.output))
         source = UsageSource.CLAMPED
     return Metered(usage, source)
 
 
-def _absurd(usage: Usage, window: int) -> bool:
-    """Whether the figures are beyond what the model could have read and written."""
-    both = (usage.total_input_tokens or 0) + (usage.total_output_tokens or 0)
-    return both > 2 * window * WINDOW_TOLERANCE
+_NO_INPUT: dict[str, None] = dict.fromkeys(
+    (
+        *("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+        *("image_input_tokens", "audio_input_tokens"),
+    )
+)
+_NO_OUTPUT: dict[str, None] = dict.fromkeys(
+    ("reasoning_tokens", "image_output_tokens", "audio_output_tokens")
+)

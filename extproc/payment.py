@@ -61,9 +61,12 @@ def granted(world: World, made: Plan, decided: Admission) -> Plan | Failure:
         )
     if decided.granted_micro >= quote.hold_micro:
         return made
+    balance = decided.balance_micro or 0
     affordable = quote.affordable(decided.granted_micro)
     if affordable is None:
-        return billing.no_credit(world.catalog, decided.balance_micro or 0, quote.min_hold_micro)
+        return billing.no_credit(world.catalog, balance, quote.min_hold_micro)
+    if affordable < quote.output_cap and not made.has_cap(world):
+        return billing.no_credit(world.catalog, balance, quote.hold_micro)
     return lowered(world, made, affordable) if affordable < quote.output_cap else made
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from extproc import affinity, billing, replies, routing, seals, translation, wiring
 from extproc.asking import Asked
 from extproc.doors import Opened
-from extproc.exchange.ticket import Occasion, Reply, Ticket
+from extproc.exchange.ticket import EVERYTHING, Believed, Occasion, Reply, Ticket
 from extproc.routing import Candidate, Chosen
 from extproc.tariff import Tariff
 from extproc.vouching import Vouching
@@ -49,11 +49,18 @@ class Plan:
     probe: bool = False  # the account is due: only one request may try it
     watched: bool = False  # the account has failed lately
     unsealed: bool = False  # no sealed value goes with it
+    believed: Believed = EVERYTHING  # of the upstream's figures
     sealed: Sealed | None = None  # in the envelope of the route's wire
 
     @property
     def has_body(self) -> bool:
         return self.asked.body is not None
+
+    def has_cap(self, world: World) -> bool:
+        """Whether the request can bound its output: those for pictures and forms cannot."""
+        own = self.asked.opened.door
+        chats = self.reply is not None or own.convertible
+        return chats and bool(world.protocol(self.protocol).cap_fields)
 
     def reservation(self, occasion: Occasion, lease_ms: int) -> Reservation | None:
         """The place that this attempt needs at the account; None where it may just go there."""
@@ -96,7 +103,7 @@ class Plan:
             losses=tuple(str(loss) for loss in self.losses),
             price_source=self.tariff.source,
             input_estimate=self.quote.input_tokens if self.quote else 0,
-            window=self.route.capabilities.context_window,
+            believed=self.believed,
             tries=occasion.tries,
             sent_at_ms=occasion.now_ms,
             unsealed=self.unsealed,
@@ -307,17 +314,17 @@ def _planned(
         probe=not quiet and rests.due(*place, occasion.now_ms) is not None,
         watched=not quiet and rests.known(*place) is not None,
         unsealed=unsealed,
+        believed=billing.believed(route, asked.choices, protocol.rounds),
     )
     return planned if route.wire is None else wiring.sealed(world, planned, strict)
 
 
-def lowered(world: World, made: Plan, most: int) -> Plan | Failure:
+def lowered(world: World, made: Plan, most: int) -> Plan:
     """The same plan with an output cap that can be paid. The caller is told of it as a loss."""
     loss = Loss(Neutral.MAX_OUTPUT_TOKENS, LossKind.CLAMPED, "to what the credit pays for")
     protocol = world.protocol(made.protocol)
     body = made.body if made.body is not None else made.asked.body
-    if body is None or not protocol.cap_fields or not made.asked.content_type_is_json:
-        return Failure(Kind.CREDIT, "The credit does not cover this request.")
+    assert body is not None
     legacy = made.route.capabilities.legacy_max_tokens
     capped = capping.capped(body, protocol.cap_fields, most, legacy)
     return replace(made, body=capped, losses=(*made.losses, loss))

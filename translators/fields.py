@@ -15,6 +15,8 @@ from translators.protocol import NotUnderstood
 # A figure above this is a defect, not a count of tokens; believing it would empty a balance.
 MOST_TOKENS = 1_000_000_000
 
+MOST_CHOICES = 1_000  # answers of one request; upstreams refuse far fewer
+
 
 def read_request(body: bytes) -> dict[str, Any]:
     """The request's JSON object. NotUnderstood says where it is wrong, without quoting it."""
@@ -53,6 +55,14 @@ def wanted_count(value: object, name: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise NotUnderstood(f"'{name}' must be a whole number that is not negative.", param=name)
+
+
+def choices(value: object) -> int:
+    """How many answers are wanted: 1 where absent, or not to be understood. Lenient servers take a
+    number in quotes too."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        value = int(value)
+    return min(max(count(value) or 1, 1), MOST_CHOICES)
 
 
 def text(value: object) -> str | None:

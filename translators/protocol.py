@@ -41,7 +41,8 @@ class Peek:
 
     model: str | None
     stream: bool
-    max_output_tokens: int | None = None
+    max_output_tokens: int | None = None  # of each of its answers
+    choices: int = 1  # how many answers it wants
     previous_id: str | None = None  # the stored answer that this request continues
     stored: bool = False  # the upstream will keep the answer
     unserved: str | None = None  # a field whose meaning this gateway cannot keep yet
@@ -160,6 +161,8 @@ class Protocol:
     text_fields: tuple[str, ...] = ()
     # The same of a whole answer, where a stream says its text in other fields.
     whole_text_fields: tuple[str, ...] = ()
+    # Of how many rounds of the provider's own tools the usage of one answer may be the sum.
+    rounds: int = 1
     no_seal: str | None = None  # what a tool call may bear where its own sealed value is lost
     # What a body with tool calls has in it, where requests have no field for their sealed values.
     unsealed_calls: bytes | None = None

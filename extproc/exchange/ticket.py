@@ -42,6 +42,21 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
+class Believed:
+    """The most tokens that an upstream's usage is believed to be."""
+
+    input: int
+    output: int
+
+    def input_with(self, usage: Usage) -> int:
+        """A search of the provider's reads the whole input again."""
+        return self.input * (1 + (usage.web_searches or 0) + (usage.file_searches or 0))
+
+
+EVERYTHING = Believed(2**53, 2**53)
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One attempt of one request, as decided. All names are plain strings."""
 
@@ -67,7 +82,7 @@ class Ticket:
     losses: tuple[str, ...] = ()  # what the translation could not say
     price_source: str | None = None
     input_estimate: int = 0  # tokens, for answers whose upstream tells nothing
-    window: int | None = None  # of the upstream model: figures beyond it are not believed
+    believed: Believed = EVERYTHING  # figures beyond it are the upstream's mistake
     quotas: tuple[tuple[str, str], ...] = ()  # headers that tell what is left of the limits
     tries: tuple[Attempt, ...] = ()  # the attempts before this one
     sent_at_ms: int = 0  # when this attempt began

@@ -97,7 +97,6 @@ def test_uploaded_pictures_are_counted_by_the_piece_and_not_by_their_bytes() -> 
 
 
 MEDIA_MODELS = """\
-- {name: gpt-image-1, kinds: [image], targets: [{provider: one}]}
 - {name: gpt-audio, targets: [{provider: one, surfaces: [openai_chat]}]}
 groups:"""
 

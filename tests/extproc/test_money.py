@@ -23,6 +23,14 @@ GENERATE: dict[str, Any] = {
 }
 
 
+PICTURE = {"model": "gpt-image-1", "prompt": "a cat"}
+FORM_TYPE = "multipart/form-data; boundary=b"
+FORM = (
+    b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\ngpt-image-1\r\n'
+    b'--b\r\ncontent-disposition: form-data; name="n"\r\n\r\n@\r\n--b--\r\n'
+)
+
+
 def held(path: str, body: Any) -> tuple[int, int, int]:
     """Hold, least hold and tokens of the admission."""
     play = Play()
@@ -73,7 +81,57 @@ def test_the_limits_of_key_customer_and_group_are_asked_together() -> None:
     assert asked.request.customer_id == "cus_1"
 
 
+@pytest.mark.parametrize(
+    ("path", "one", "three"),
+    [
+        ("/v1/chat/completions", ASKED, ASKED | {"n": 3}),
+        ("/v1/chat/completions", ASKED, ASKED | {"n": "3"}),
+        (
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            GENERATE,
+            {**GENERATE, "generationConfig": {"maxOutputTokens": 10_000, "candidateCount": 3}},
+        ),
+    ],
+)
+def test_every_answer_that_is_wanted_is_held_for(path: str, one: Any, three: Any) -> None:
+    least, most = held(path, one), held(path, three)
+    for each in (0, 1):
+        assert 2.9 * least[each] < most[each] <= 3 * least[each]
+    assert most[2] > 30_000
+
+
+def test_of_two_caps_the_larger_is_held_for() -> None:
+    """Servers heed the one or the other."""
+    both = held("/v1/chat/completions", CHAT | {"max_completion_tokens": 1, "max_tokens": 10_000})
+    assert both[0] >= 100_000
+
+
+def test_pictures_are_held_for_by_their_number_in_json_and_in_forms() -> None:
+    one = held("/v1/images/generations", PICTURE)[2]
+    assert held("/v1/images/generations", PICTURE | {"n": 3})[2] > 2.9 * one
+    tokens = []
+    for many in (b"1", b"3"):
+        play = Play()
+        play.request("/v1/images/edits", FORM.replace(b"@", many), content_type=FORM_TYPE)
+        (asked,) = play.admitted
+        tokens.append(asked.request.hold_tokens)
+    assert tokens[1] > 2.5 * tokens[0]
+
+
 # ----------------------------------------------------------------------------- lowered caps
+
+
+def test_the_cap_of_each_of_several_answers_is_lowered() -> None:
+    play = Play(granted=30_000, balance=30_000)
+    sent = upstream(play.request("/v1/chat/completions", ASKED | {"n": 5}))
+    assert sent.body is not None
+    assert 580 <= orjson.loads(sent.body)["max_completion_tokens"] <= 600
+
+
+def test_pictures_have_no_cap_that_could_be_lowered() -> None:
+    play = Play(granted=5_000, balance=5_000)
+    status, body, _ = told(play.request("/v1/images/generations", PICTURE))
+    assert status == 402 and "missing" in body["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -222,13 +280,71 @@ def test_an_upstream_that_fails_before_any_output_costs_nothing() -> None:
     assert record.outcome is Outcome.FAILED and not record.cost_micro
 
 
-def test_figures_beyond_the_models_window_are_not_believed() -> None:
+GPT5_WINDOW = 400_000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "clamped"),
+    [
+        (GPT5_WINDOW, 3, False),
+        (int(GPT5_WINDOW * 1.06), 3, True),
+        (9, int(GPT5_WINDOW * 1.06), True),
+        (900_000_000, 900_000_000, True),
+    ],
+)
+def test_figures_beyond_the_models_window_are_not_believed(
+    prompt: int, completion: int, clamped: bool
+) -> None:
+    """Each side alone: what the other side says may be true."""
     play = Play()
     play.request("/v1/chat/completions", ASKED)
-    absurd = orjson.loads(ANSWER) | {
-        "usage": {"prompt_tokens": 900_000_000, "completion_tokens": 3, "total_tokens": 900_000_003}
-    }
-    play.answer(200, orjson.dumps(absurd))
+    answer = orjson.loads(ANSWER)
+    answer["choices"][0]["message"]["content"] = "x" * 400
+    answer["usage"] = {"prompt_tokens": prompt, "completion_tokens": completion}
+    play.answer(200, orjson.dumps(answer))
     (record,) = play.records
-    assert record.usage_source is UsageSource.CLAMPED
-    assert record.input_tokens is not None and record.input_tokens < 1000
+    told = UsageSource.CLAMPED if clamped else UsageSource.UPSTREAM
+    assert record.usage_source is told
+    estimate = record.input_tokens if prompt > GPT5_WINDOW else prompt
+    assert estimate is not None and (estimate == prompt or 0 < estimate < 1000)
+    assert record.input_tokens == estimate
+    assert record.output_tokens == (100 if completion > GPT5_WINDOW else completion)
+    assert record.cost_micro
+
+
+def test_several_answers_may_be_longer_than_a_window_together() -> None:
+    play = Play()
+    play.request("/v1/chat/completions", ASKED | {"n": 4})
+    usage = {"prompt_tokens": 9, "completion_tokens": 1_000_000}
+    play.answer(200, orjson.dumps(orjson.loads(ANSWER) | {"usage": usage}))
+    (record,) = play.records
+    assert record.usage_source is UsageSource.UPSTREAM and record.output_tokens == 1_000_000
+
+
+def test_rounds_of_the_providers_own_tools_add_up() -> None:
+    play = Play()
+    play.request("/v1/responses", {"model": "gpt-5", "input": "x"})
+    usage = {"input_tokens": 1_500_000, "output_tokens": 10}
+    play.answer(
+        200,
+        orjson.dumps(
+            {
+                "id": "resp_1",
+                "object": "response",
+                "status": "completed",
+                "output": [],
+                "usage": usage,
+            }
+        ),
+    )
+    (record,) = play.records
+    assert record.usage_source is UsageSource.UPSTREAM and record.input_tokens == 1_500_000
+
+
+def test_without_a_known_window_no_model_reads_more_than_the_largest() -> None:
+    play = Play()
+    play.request("/v1/chat/completions", CHAT | {"model": "unknown"})
+    usage = {"prompt_tokens": 11_000_000, "completion_tokens": 10}
+    play.answer(200, orjson.dumps(orjson.loads(ANSWER) | {"usage": usage}))
+    (record,) = play.records
+    assert record.usage_source is UsageSource.CLAMPED and record.output_tokens == 10

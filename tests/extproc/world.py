@@ -68,6 +68,8 @@ models:
 - {name: gpt-5, targets: [{provider: one}]}
 - {name: chatty, targets: [{provider: one, model: gpt-5, surfaces: [openai_chat]}]}
 - {name: gemini-2.5-flash, targets: [{provider: google}]}
+- {name: gpt-image-1, kinds: [image], targets: [{provider: one}]}
+- {name: unknown, targets: [{provider: one, model: never-heard-of}]}
 - {name: unpriced, targets: [{provider: free}]}
 - name: either
   targets:

@@ -8,7 +8,7 @@ bodies name the model again, and the API refuses a name that differs from the pa
 """
 
 from translators import edit
-from translators.fields import read_request, wanted_count
+from translators.fields import choices, read_request, wanted_count
 from translators.gemini.request_decoding import decode_request
 from translators.gemini.request_encoding import encode_request, request_path
 from translators.protocol import NotUnderstood, Peek
@@ -19,7 +19,8 @@ _PREFIX = "models/"
 
 
 def peek(body: bytes) -> Peek:
-    """The output cap. A number in quotes is a number too, as everywhere in protobuf's JSON."""
+    """The output cap and the candidates. A number in quotes is a number too, as everywhere in
+    protobuf's JSON."""
     request = read_request(body)
     name = "generationConfig" if "generationConfig" in request else "generation_config"
     config = request.get(name)
@@ -31,7 +32,13 @@ def peek(body: bytes) -> Peek:
     wanted = config.get(field)
     if isinstance(wanted, str) and wanted.isascii() and wanted.isdigit() and len(wanted) < 16:
         wanted = int(wanted)
-    return Peek(model=None, stream=False, max_output_tokens=wanted_count(wanted, f"{name}.{field}"))
+    many = config.get("candidateCount", config.get("candidate_count"))
+    return Peek(
+        model=None,
+        stream=False,
+        max_output_tokens=wanted_count(wanted, f"{name}.{field}"),
+        choices=choices(many),
+    )
 
 
 def rename_model(body: bytes, model: str) -> bytes:

@@ -5,22 +5,24 @@ request_encoding writes (with request_messages, request_content, request_toolbox
 """
 
 from translators import edit
-from translators.fields import inner, read_request, wanted_count, wanted_flag, wanted_text
+from translators.fields import choices, inner, read_request, wanted_count, wanted_flag, wanted_text
 from translators.openai_chat.request_decoding import decode_request
 from translators.openai_chat.request_encoding import encode_request
 from translators.protocol import Peek
 
 
 def peek(body: bytes) -> Peek:
-    """Model, streaming, output cap (`max_completion_tokens`, else the older `max_tokens`)."""
+    """Model, streaming, choices, output cap: `max_completion_tokens` and the older `max_tokens`,
+    of which servers heed the one or the other."""
     request = read_request(body)
-    newer, older = (
+    caps = [
         wanted_count(request.get(name), name) for name in ("max_completion_tokens", "max_tokens")
-    )
+    ]
     return Peek(
         model=wanted_text(request, "model"),
         stream=wanted_flag(request, "stream"),
-        max_output_tokens=newer if newer is not None else older,
+        max_output_tokens=max((cap for cap in caps if cap is not None), default=None),
+        choices=choices(request.get("n")),
         answer_in="anthropic" if request.get("style") == "claude" else None,
     )
 

@@ -57,6 +57,7 @@ PROTOCOL = Protocol(
     quota_headers=quota_headers,
     cap_fields=(("max_output_tokens",),),
     text_fields=("delta",),
+    rounds=16,
     whole_text_fields=("text", "refusal", "arguments", "input"),
     telltales=("input",),
 )

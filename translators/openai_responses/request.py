@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from translators import edit
-from translators.fields import read_request, wanted_count, wanted_flag, wanted_text
+from translators.fields import choices, read_request, wanted_count, wanted_flag, wanted_text
 from translators.openai_responses.request_decoding import decode_request
 from translators.openai_responses.request_encoding import encode_request
 from translators.protocol import Peek
@@ -25,6 +25,7 @@ def peek(body: bytes) -> Peek:
         model=wanted_text(request, "model"),
         stream=wanted_flag(request, "stream"),
         max_output_tokens=wanted_count(request.get("max_output_tokens"), "max_output_tokens"),
+        choices=choices(request.get("n")),  # of pictures
         previous_id=wanted_text(request, "previous_response_id"),
         stored=request.get("store") is not False,
         unserved=_unserved(request),
