@@ -1,7 +1,6 @@
 """`clavis usage`: what was used and what it cost, in sums."""
 
 import asyncio
-import csv
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from cli.output import Json, OperatorError, answers, console, print_json, table
 from cli.settings import Settings
 from ledger.ledger import Ledger
 from ledger.usage_sums import Dimension, UsageFilter, UsageSum
+from portal.spreadsheet import write_csv
 
 DAY_MS = 86_400_000
 _FIELDS = {
@@ -107,11 +107,8 @@ def _day(at_ms: int) -> str:
 
 
 def _write_csv(rows: list[dict[str, Any]], group_by: tuple[Dimension, ...]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
     columns = (*(_FIELDS[dimension] for dimension in group_by), *_COUNTS)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([row[column] for column in columns])
+    write_csv(sys.stdout, rows, columns, line_end="\n")
 
 
 def _print(
