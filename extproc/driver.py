@@ -314,13 +314,21 @@ class Driver:
         now = now_ms()
         record = exchange.so_far(now)
         try:
-            await self._stores.renew(
+            if not await self._stores.renew(
                 exchange.shard, self.world.worker_id, record, now, self.world.lease_ms
-            )
+            ):
+                self._lease_is_gone(exchange)
             if (held := exchange.reserved) is not None:
                 await self._stores.hold_on(held, now + self.world.lease_ms)
         except LedgerError:
             self._missed("Renew")
+
+    def _lease_is_gone(self, exchange: Exchange) -> None:
+        """Its answer goes on all the same: the caller has done nothing wrong."""
+        if exchange.at_stake and not exchange.lease_gone:
+            exchange.lease_gone = True
+            self._telemetry.leases_gone.inc()
+            log.warning("lease is gone", request_id=exchange.request_id)
 
 
 def _event(data: bytes | None) -> Event:

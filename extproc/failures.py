@@ -101,3 +101,10 @@ def store_away() -> Failure:
     return Failure(
         Kind.UNAVAILABLE, "The gateway's store does not answer; try again.", retry_after_s=1
     )
+
+
+def lost() -> Failure:
+    """An attempt comes when the request is settled already, and not by an answer."""
+    return Failure(
+        Kind.UNAVAILABLE, "The request was lost within the gateway; ask again.", retry_after_s=1
+    )

@@ -145,11 +145,12 @@ class Stores:
 
     async def renew(
         self, shard: str, worker_id: str, record: UsageRecord, now_ms: int, lease_ms: int
-    ) -> None:
-        """A sign of life with what was metered so far."""
+    ) -> bool:
+        """A sign of life with what was metered so far. False: the lease lapsed or was taken over,
+        and what comes from now on is nobody's to pay."""
         if await self.allowance.renew(record, now_ms, lease_ms):
-            return
-        await self._ledger.hot.renew(
+            return True
+        return await self._ledger.hot.renew(
             record.request_id,
             shard,
             worker_id,

@@ -48,6 +48,11 @@ class Telemetry:
             "Attempts that a worker admitted by itself while Redis was away.",
             registry=self.registry,
         )
+        self.leases_gone = Counter(
+            "clavis_leases_gone",
+            "Answers that went on without a lease: settled as lost, or another attempt's.",
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "clavis_exchanges_in_flight", "gRPC streams open.", registry=self.registry
         )

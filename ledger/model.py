@@ -111,6 +111,7 @@ class Admission:
     balance_micro: int | None = None  # available before this hold; None: an open account
     refused: LimitState | None = None
     states: tuple[LimitState, ...] = ()  # in the order of the limits asked for
+    settled: "Outcome | None" = None  # with DUPLICATE: how; None: a later attempt runs
     local: bool = False  # the worker decided by itself, as the hot store was away
 
 

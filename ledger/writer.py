@@ -43,6 +43,7 @@ LINGER_MS = 50  # what arrives within it shares a transaction: a commit costs as
 CLAIM_IDLE_MS = 10_000  # an entry read this long ago belongs to a writer that died
 DRAIN_MS = 5_000  # how long SIGTERM may be answered with writing on
 SWEEP_MS = 1_000
+GRACE_S = 15.0  # workers renew a lease of 30 s every 10 s
 SUM_MS = 60_000  # how often to look for rows that an older version wrote
 SYNC_MS = 1_000  # what a power cut may cost
 FOREIGN_REDIS_MS = 60_000  # how often to ask whether a Redis has become the embedded one
@@ -63,6 +64,7 @@ class Settings:
     sweep_ms: int = SWEEP_MS
     block_ms: int = BLOCK_MS
     claim_idle_ms: int = CLAIM_IDLE_MS
+    grace_s: float = GRACE_S  # between an absence of Redis and the first sweep
 
 
 class Writer:
@@ -75,6 +77,7 @@ class Writer:
         self._streams = Streams(settings.redis_url, settings.consumer, settings.block_ms)
         self._intake = Intake(ledger, self._streams)
         self._run_id = ""
+        self._sweep_from_s = 0.0
 
     async def run(self) -> None:
         try:
@@ -124,8 +127,16 @@ class Writer:
     # -- sweeping
 
     async def _expire_leases(self) -> None:
-        """Needs Redis only: SQL being away must not keep leases alive."""
-        lost = await self._ledger.hot.expire(_now_ms())
+        """Needs Redis only: SQL being away must not keep leases alive. While Redis was away no
+        worker could say that it lives: what still runs has time to say so."""
+        if time.monotonic() < self._sweep_from_s:
+            await self._pause(self._settings.sweep_ms)
+            return
+        try:
+            lost = await self._ledger.hot.expire(_now_ms())
+        except LedgerError:
+            self._sweep_from_s = time.monotonic() + self._settings.grace_s
+            raise
         if lost:
             log.info("leases_lost", leases=lost)
         await self._pause(self._settings.sweep_ms)

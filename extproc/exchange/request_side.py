@@ -49,7 +49,7 @@ from extproc.exchange.ticket import Ticket
 from extproc.own_answers import OwnAnswer
 from extproc.planning import Plan, plan, recalled
 from extproc.relay import Relay
-from ledger.model import Admission, KeyFacts, Verdict
+from ledger.model import Admission, KeyFacts, Outcome, Verdict
 from translators.canonical.failure import Failure, Kind
 
 # Accounts that are asked for a place, one after the other, until one has any.
@@ -204,6 +204,8 @@ class RequestSide(State):
         assert isinstance(event, AdmissionDecided)
         decided = self._admission = event.admission
         if decided.verdict is Verdict.DUPLICATE and self._attempt > 1:
+            if decided.settled is not Outcome.COMPLETED:
+                return self._refuse(failures.lost())
             # The attempt before settled, and its worker died before the caller had the answer. He
             # has paid, so he gets one: this attempt's settlement will be the second, and nothing.
             return self._sent()

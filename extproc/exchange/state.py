@@ -44,11 +44,13 @@ class State:
         "_ticket",
         "_tries",
         "_world",
+        "lease_gone",
         "phase",
     )
 
     def __init__(self, world: World, new_id: Callable[[], str], now_ms: int) -> None:
         self.phase = Phase.OPENED
+        self.lease_gone = False  # it lapsed or was taken over, and the answer goes on
         self._world = world
         self._request_id = ""
         self._new_id = new_id  # where Envoy sent no x-request-id

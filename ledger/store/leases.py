@@ -28,7 +28,7 @@ from ledger.model import (
     UsageRecord,
     Verdict,
 )
-from ledger.records import decode_record, encode_record, lost, total_tokens
+from ledger.records import decode_record, decode_settled, encode_record, lost, total_tokens
 from ledger.store.accounts import Accounts
 from ledger.store.limits import NO_BOOKS, Books, books_of, books_of_lease
 from ledger.store.link import Reply
@@ -75,14 +75,12 @@ class Leases(Accounts):
             if books.limits and reply[0] == Verdict.ADMITTED:
                 self._remember(request.request_id, books)
             return self._admission(reply, books)
-        facts = reply[1]
-        return Admission(
-            _VERDICTS[reply[0]],
-            self._memory.decode(facts) if facts else None,
-            None,
-            reply[3],
-            reply[4] if len(reply) == 5 else None,
-        )
+        verdict, facts = _VERDICTS[reply[0]], reply[1]
+        known = self._memory.decode(facts) if facts else None
+        if verdict is Verdict.DUPLICATE:
+            settled = decode_settled(reply[3]).outcome if reply[3] else None
+            return Admission(verdict, known, settled=settled)
+        return Admission(verdict, known, None, reply[3], reply[4] if len(reply) == 5 else None)
 
     def _asked(
         self, request: AdmissionRequest, books: Books

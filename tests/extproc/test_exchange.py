@@ -136,9 +136,19 @@ def test_every_verdict_has_its_status(verdict: Verdict, status: int) -> None:
 
 def test_an_answer_that_was_settled_but_lost_with_its_worker_is_given_again() -> None:
     """The caller has paid for it; a second settlement of the request is nothing."""
-    play = Play(verdict=Verdict.DUPLICATE)
+    play = Play(verdict=Verdict.DUPLICATE, found={"settled": Outcome.COMPLETED})
     said = play.request("/v1/chat/completions", CHAT, x_envoy_attempt_count="2")
     assert any(isinstance(action, SendUpstream) for action in said)
+
+
+@pytest.mark.parametrize("settled", [Outcome.LOST, Outcome.ABANDONED, Outcome.FAILED, None])
+def test_an_attempt_that_comes_too_late_to_be_paid_is_not_sent(settled: Outcome | None) -> None:
+    """What the one before had of the upstream is settled by now, or a later one runs."""
+    play = Play(verdict=Verdict.DUPLICATE, found={"settled": settled})
+    said = play.request("/v1/chat/completions", CHAT, x_envoy_attempt_count="2")
+    status, body = refusal(said)
+    assert status == 503 and "ask again" in str(body)
+    assert play.records == []
 
 
 # ----------------------------------------------------------------------------- upstream

@@ -100,15 +100,17 @@ class Paper:
 
     wanted: int
     told: list[UsageRecord] = field(default_factory=list)
+    held: bool = True  # whether the lease is still the worker's
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def renew(
         self, shard: str, worker_id: str, record: UsageRecord, now_ms: int, lease_ms: int
-    ) -> None:
+    ) -> bool:
         self.told.append(record)
         if len(self.told) >= self.wanted:
             self.enough.set()
         await self.enough.wait()
+        return self.held
 
     async def have(self, number: int) -> None:
         async def told() -> bool:
@@ -157,3 +159,20 @@ async def test_signs_are_given_together(monkeypatch: pytest.MonkeyPatch) -> None
     await stores.have(TOGETHER + 2)
     tending.cancel()
     assert [record.output_tokens for record in stores.told] == [1] * (TOGETHER + 1) + [2]
+
+
+async def test_an_answer_whose_lease_is_gone_goes_on_and_is_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stores, telemetry = Paper(1, held=False), Telemetry()
+    driver = Driver(cast(Stores, stores), telemetry, world(), lambda: "id")
+    play = streaming()
+    driver._open[0] = play.exchange, Silent()
+    monkeypatch.setattr("extproc.signs.FRESH_MS", 0)
+    tending = asyncio.create_task(driver.tend(1))
+    for number in range(1, 4):
+        await stores.have(number)
+        play.tell(ResponseBody(chunk("word"), False))
+    tending.cancel()
+    assert telemetry.registry.get_sample_value("clavis_leases_gone_total") == 1
+    assert play.exchange.at_stake

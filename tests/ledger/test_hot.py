@@ -151,7 +151,8 @@ async def test_a_later_attempt_takes_the_lease_over(hot: HotStore) -> None:
 
 async def test_an_earlier_attempt_that_comes_late_is_a_duplicate(hot: HotStore) -> None:
     await hot.admit(attempt_of("req_1", "w1", 2))
-    assert (await hot.admit(attempt_of("req_1", "w0", 1))).verdict is Verdict.DUPLICATE
+    late = await hot.admit(attempt_of("req_1", "w0", 1))
+    assert (late.verdict, late.settled) == (Verdict.DUPLICATE, None)
     [lease] = await leases(hot)
     assert (lease.worker_id, lease.attempt) == ("w1", 2)
 
@@ -221,7 +222,8 @@ async def test_a_lapsed_lease_is_settled_as_lost_with_what_was_metered(hot: HotS
     assert await hot.recent_usage(SHARD, "req_1") == expected
     assert await hot.expire(NOW_MS + LEASE_MS) == 0
     assert await hot.settle(settlement_of("req_1")) is Settled.ALREADY
-    assert (await hot.admit(attempt_of("req_1", "w1", 2))).verdict is Verdict.DUPLICATE
+    late = await hot.admit(attempt_of("req_1", "w1", 2))
+    assert (late.verdict, late.settled) == (Verdict.DUPLICATE, Outcome.LOST)
 
 
 async def test_a_dead_workers_leases_are_settled_before_their_time(hot: HotStore) -> None:

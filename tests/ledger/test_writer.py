@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import structlog
@@ -52,9 +53,9 @@ async def streams(redis_url: str) -> AsyncIterator[Streams]:
 
 
 @asynccontextmanager
-async def writing(ledger: Ledger, url: str, **settings: int) -> AsyncIterator[None]:
+async def writing(ledger: Ledger, url: str, **settings: Any) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    numbers = {"sweep_ms": 20, "block_ms": 20, "claim_idle_ms": 60_000} | settings
+    numbers: dict[str, Any] = {"sweep_ms": 20, "block_ms": 20, "claim_idle_ms": 60_000} | settings
     writer = Writer(Settings(url, "", CONSUMER, **numbers), ledger, stop)
     running = asyncio.create_task(writer.run())
     try:
@@ -229,6 +230,33 @@ async def test_a_lapsed_lease_becomes_a_lost_record(ledger: Ledger, redis_url: s
         [record] = await written(ledger, 1)
     assert (record.request_id, record.outcome) == ("req_1", Outcome.LOST)
     assert record.account == "dead-worker"
+
+
+async def test_after_an_absence_of_redis_workers_have_time_to_say_that_they_live(
+    ledger: Ledger, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease ran out while nobody could renew it. Swept at once, what its stream still produces
+    would be nobody's to pay."""
+    await ledger.hot.put_key(SHARD, KEY_HASH, FACTS)
+    await ledger.hot.admit(attempt_of("req_1"))
+    expire, sweeps = ledger.hot.expire, 0
+
+    async def away(now_ms: int, worker_id: str | None = None) -> int:
+        nonlocal sweeps
+        sweeps += 1
+        if sweeps == 1:
+            raise StoreUnavailable
+        return await expire(now_ms, worker_id)
+
+    monkeypatch.setattr(ledger.hot, "expire", away)
+    began = time.monotonic()
+    async with writing(ledger, redis_url, grace_s=0.5):
+
+        async def settled() -> bool:
+            return await ledger.hot.recent_usage(SHARD, "req_1") is not None
+
+        await until(settled)
+    assert time.monotonic() - began >= 0.5
 
 
 async def test_a_redis_that_lost_everything_gets_groups_and_keys_again(

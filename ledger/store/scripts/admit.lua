@@ -8,7 +8,7 @@
 --       its kind (r, t, c, s), most, and the end of its period
 -- gives {verdict, facts or false, retry_after_ms, granted_micro} and, where there is money or a limit,
 -- {... balance or false, number of the limit that refused or 0, then remaining and reset_ms of each}.
--- Verdicts are ledger.model.Verdict, tested in their order of precedence. {0, false}: bring the account;
+-- {4, facts, 0, record}: settled already, with this. Verdicts are ledger.model.Verdict, tested in their order of precedence. {0, false}: bring the account;
 -- {0, limits}: the lease of an earlier attempt counts against these: ask again with them.
 --
 -- Attempts of one request share the lease, with what it holds and where it counts. A later attempt
@@ -27,7 +27,8 @@ local facts = key[1]
 if not facts or facts == '' then return {1, false, 0, 0} end
 if key[2] == '1' then return {2, facts, 0, 0} end
 if key[3] ~= '' and tonumber(key[3]) <= now then return {3, facts, 0, 0} end
-if redis.call('EXISTS', KEYS[4]) == 1 then return {4, facts, 0, 0} end
+local settled = redis.call('GET', KEYS[4])
+if settled then return {4, facts, 0, settled} end
 local lease = redis.call('HMGET', KEYS[2], 'attempt', 'hold_micro', 'held', 'limits')
 if lease[1] then
   if tonumber(lease[1]) > tonumber(ARGV[3]) then return {4, facts, 0, 0} end
