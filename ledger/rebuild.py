@@ -10,6 +10,7 @@ last second of Redis with it.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +22,7 @@ from ledger.keys import SHARDS, new_id
 from ledger.ledger import Ledger
 from ledger.model import Applied
 from ledger.reconcile import Auditor, Check, Difference, Reconciliation, reconcile
+from ledger.spending import restore_spending
 from ledger.store.audit import Audit, Look, Mending
 from ledger.store.streams import Streams
 
@@ -43,6 +45,7 @@ class Rebuilt:
     keys: int  # facts of keys that Redis was given
     published: int  # changes and entries that it was told
     accounts: int  # accounts that it did not have
+    spending: int  # sums of what was spent under a limit that were too low
     corrected: tuple[Difference, ...]
     left: tuple[Difference, ...]  # what could not be corrected
     now: Reconciliation
@@ -151,9 +154,14 @@ class Rebuilder:
         keys = await self._ledger.warm()
         published = await self._ledger.publish()
         accounts = await self._bring_accounts()
+        spending = await restore_spending(self._ledger, int(time.time() * 1000))
         corrected, left = await Mender(self._ledger).mend()
-        now = await reconcile(self._ledger)
-        return Rebuilt(drained, keys, published, accounts, tuple(corrected), tuple(left), now)
+        return Rebuilt(
+            *(drained, keys, published, accounts, spending),
+            corrected=tuple(corrected),
+            left=tuple(left),
+            now=await reconcile(self._ledger),
+        )
 
     async def _drain(self) -> int:
         """What the streams have now; what comes later is for the writer."""

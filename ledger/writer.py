@@ -35,6 +35,7 @@ from ledger.errors import LedgerError
 from ledger.intake import Intake
 from ledger.ledger import Ledger
 from ledger.rebuild import Mender
+from ledger.spending import restore_spending
 from ledger.store.streams import Streams
 
 BATCH = 500  # entries read of one shard; a batch of all shards is a commit of some ten milliseconds
@@ -45,6 +46,7 @@ DRAIN_MS = 5_000  # how long SIGTERM may be answered with writing on
 SWEEP_MS = 1_000
 GRACE_S = 15.0  # workers renew a lease of 30 s every 10 s
 SUM_MS = 60_000  # how often to look for rows that an older version wrote
+SPENDING_MS = 300_000
 SYNC_MS = 1_000  # what a power cut may cost
 FOREIGN_REDIS_MS = 60_000  # how often to ask whether a Redis has become the embedded one
 FIRST_BACKOFF_MS = 50
@@ -88,6 +90,7 @@ class Writer:
                 together.create_task(self._repeat(self._publish))
                 together.create_task(self._repeat(self._turn_plans))
                 together.create_task(self._repeat(self._sum_usage))
+                together.create_task(self._repeat(self._restore_spending))
                 together.create_task(self._repeat(self._sync_redis))
             await self._drain()
         finally:
@@ -146,6 +149,7 @@ class Writer:
         if run_id != self._run_id:
             log.info("keys_warmed", keys=await self._ledger.warm())
             await self._mend()
+            await restore_spending(self._ledger, _now_ms())
             self._run_id = run_id
         published = await self._ledger.publish()
         if published:
@@ -168,6 +172,13 @@ class Writer:
         """Rows of a process of the version before, and at first all that there were."""
         if not await self._ledger.record.sum_older_usage():
             await self._pause(SUM_MS)
+
+    async def _restore_spending(self) -> None:
+        """What was settled without the lease that Redis had lost, or spent before the limit."""
+        raised = await restore_spending(self._ledger, _now_ms())
+        if raised:
+            log.info("spending_restored", sums=raised)
+        await self._pause(SPENDING_MS)
 
     async def _sync_redis(self) -> None:
         """The embedded Redis leaves its file to us; any other Redis sees to its own."""

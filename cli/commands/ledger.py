@@ -94,6 +94,7 @@ def rebuild(
                 "keys": done.keys,
                 "published": done.published,
                 "accounts": done.accounts,
+                "spending": done.spending,
                 "corrected": _differences(done.corrected, names),
                 "left": _differences(done.left, names),
                 "reconciliation": _public(done.now, names),
@@ -159,6 +160,7 @@ def _show_rebuilt(done: Rebuilt, names: dict[str, str]) -> None:
         ("keys", done.keys),
         ("changes told", done.published),
         ("accounts made", done.accounts),
+        ("limits whose spending was raised", done.spending),
         ("corrections", len(done.corrected)),
     )
     console.print(table(None, ("what", "how many"), rows))
