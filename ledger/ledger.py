@@ -179,6 +179,20 @@ class Ledger(Money):
             await self._put(all_facts[start : start + PUT_TOGETHER])
         return len(all_facts)
 
+    async def bring_accounts(self) -> int:
+        """Makes the accounts that Redis does not have, so that nobody needs SQL for his first
+        request; how many. An account that was asked for meanwhile is there already."""
+        everybody = await self.record.all_account_facts()
+        brought = 0
+        for start in range(0, len(everybody), PUT_TOGETHER):
+            some = everybody[start : start + PUT_TOGETHER]
+            found = await asyncio.gather(*(self.hot.account(f.shard, f.customer_id) for f in some))
+            for facts, account in zip(some, found, strict=True):
+                if account is None:
+                    await self.hot.bring_account(facts.shard, facts.customer_id)
+                    brought += 1
+        return brought
+
     async def _publish_accounts(self) -> int:
         changed = await self.record.unpublished_accounts()
         for facts in changed:

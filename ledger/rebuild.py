@@ -153,7 +153,7 @@ class Rebuilder:
         drained = await self._drain()
         keys = await self._ledger.warm()
         published = await self._ledger.publish()
-        accounts = await self._bring_accounts()
+        accounts = await self._ledger.bring_accounts()
         spending = await restore_spending(self._ledger, int(time.time() * 1000))
         corrected, left = await Mender(self._ledger).mend()
         return Rebuilt(
@@ -181,15 +181,6 @@ class Rebuilder:
         async for _ in self._audit.pending(look):
             return True
         return False
-
-    async def _bring_accounts(self) -> int:
-        """Of every customer: those that Redis did not have."""
-        brought = 0
-        for facts in await self._ledger.record.all_account_facts():
-            if await self._ledger.hot.account(facts.shard, facts.customer_id) is None:
-                await self._ledger.hot.bring_account(facts.shard, facts.customer_id)
-                brought += 1
-        return brought
 
 
 def _lacking(difference: Difference | None) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from extproc import admission, replies
+from extproc import admission, payment, replies
 from extproc.asking import Asked
 from extproc.doors import NoDoor, Opened
 from extproc.exchange.actions import Action, Close, Refuse, Settle
@@ -97,12 +97,14 @@ class State:
     def _refusal(
         self, failure: Failure, protocol: str | None = None, extra: dict[str, str] | None = None
     ) -> Refuse:
-        if protocol is None:
-            assert self._opened is not None
-            asked = self._asked.answer_in if self._asked else None
-            protocol = asked or admission.dialect_of(self._opened, self._headers)
-        dialect = self._world.protocol(protocol)
+        dialect = self._world.protocol(protocol or self._dialect())
         return Refuse(*replies.refusal(failure, dialect, self._request_id, extra))
+
+    def _dialect(self) -> str:
+        """The protocol in which the caller is answered."""
+        assert self._opened is not None
+        asked = self._asked.answer_in if self._asked else None
+        return asked or admission.dialect_of(self._opened, self._headers)
 
     def _refuse(
         self, failure: Failure, protocol: str | None = None, extra: dict[str, str] | None = None
@@ -112,7 +114,10 @@ class State:
     def _refuse_recorded(self, failure: Failure, now_ms: int, protocol: str | None = None) -> Step:
         """A known key asked for what cannot be: its owner will want to see that in the usage."""
         assert self._opened is not None
-        extra = {"x-clavis-hint": self._opened.hint} if self._opened.hint else None
+        extra = {"x-clavis-hint": self._opened.hint} if self._opened.hint else {}
+        if self._admission is not None:
+            dialect, decided = protocol or self._dialect(), self._admission
+            extra |= payment.quota_headers(self._world, dialect, decided, now_ms)
         refusal = self._refusal(failure, protocol, extra)
         return self._record_own(refusal, Outcome.REFUSED, (), now_ms)
 
