@@ -26,7 +26,7 @@ from bench.report import (
     judged,
 )
 from bench.rounds import Form, Load, Round, taking_turns
-from bench.stack import NotReady, Stack, Subject
+from bench.stack import POLL_S, NotReady, Stack, Subject
 from cli.child import Child
 from cli.readiness import redis_answers
 from ledger.embedded import redis_command, redis_url
@@ -50,6 +50,7 @@ from ledger.usage_sums import DAY_MS, Dimension
 COLUMNS = ("measured",)
 WARM_UP = 200  # settlements before any is measured: scripts are loaded, memories are warm
 TOGETHER = 32  # requests under way at once, as in a worker
+_LOOK_S = 0.5
 _DAY_MS = 20_400 * DAY_MS
 _SHARD = "3"
 _LIMITS = tuple(
@@ -197,11 +198,13 @@ async def _scripts_run(ledger: Ledger) -> int:
 
 
 async def _stopped_writer(made: Stack, ledger: Ledger, stores: tuple[str, str]) -> Child:
-    """It has written the records of the warm-up, and finds the next ones when it may go on: what
-    starting it costs is not in the figure."""
+    """It has written the records of the warm-up and compared the stores, and finds the next records
+    when it may go on: what starting it costs is not in the figure."""
     argv = (sys.executable, "-m", "ledger.writer", "--redis", stores[0], "--sql", stores[1])
     writer = await made.start("policy-writer", (*argv, "--consumer", "bench"))
     await _written(ledger, writer, WARM_UP)
+    while not any("redis_made_true" in line for line in tuple(writer.lines.last)):
+        await asyncio.sleep(POLL_S)
     os.kill(writer.pid, signal.SIGSTOP)
     return writer
 
@@ -215,11 +218,12 @@ async def _drained(ledger: Ledger, writer: Child, count: int) -> Figure:
 
 
 async def _written(ledger: Ledger, writer: Child, count: int) -> None:
-    """Raises NotReady when the writer ends before it has."""
+    """Looked at seldom: to count the rows takes a core that the writer's Redis needs. Raises
+    NotReady when the writer ends before it has."""
     while await ledger.record.usage_count() < count:
         if not writer.running:
             raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK_S)
 
 
 def _cpu_us(process: Child) -> float:

@@ -147,11 +147,12 @@ class Writer:
     async def _publish(self) -> None:
         run_id = await self._streams.server_run_id()
         if run_id != self._run_id:
-            log.info("keys_warmed", keys=await self._ledger.warm())
-            log.info("accounts_brought", accounts=await self._ledger.bring_accounts())
+            keys = await self._ledger.warm()
+            accounts = await self._ledger.bring_accounts()
             await self._mend()
             await restore_spending(self._ledger, _now_ms())
             self._run_id = run_id
+            log.info("redis_made_true", keys=keys, accounts=accounts)
         published = await self._ledger.publish()
         if published:
             log.info("published", changes=published)
