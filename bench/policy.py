@@ -203,10 +203,17 @@ async def _stopped_writer(made: Stack, ledger: Ledger, stores: tuple[str, str]) 
     argv = (sys.executable, "-m", "ledger.writer", "--redis", stores[0], "--sql", stores[1])
     writer = await made.start("policy-writer", (*argv, "--consumer", "bench"))
     await _written(ledger, writer, WARM_UP)
-    while not any("redis_made_true" in line for line in tuple(writer.lines.last)):
-        await asyncio.sleep(POLL_S)
+    await _compared(writer)
     os.kill(writer.pid, signal.SIGSTOP)
     return writer
+
+
+async def _compared(writer: Child) -> None:
+    """Raises NotReady when the writer ends before it has."""
+    while not any("redis_made_true" in line for line in tuple(writer.lines.last)):
+        if not writer.running:
+            raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
+        await asyncio.sleep(POLL_S)
 
 
 async def _drained(ledger: Ledger, writer: Child, count: int) -> Figure:

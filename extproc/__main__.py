@@ -35,8 +35,8 @@ log = structlog.get_logger("extproc")
 async def main(settings: Settings) -> None:
     catalog_file = CatalogFile(settings.catalog, os.environ)
     ledger = await Ledger.open(settings.redis_url, settings.sql_url, spool=settings.spool)
-    telemetry = Telemetry()
     cooldowns = Cooldowns()
+    telemetry = Telemetry(cooldowns)
 
     started_with = catalog_file.current.limits.max_body_bytes
 

@@ -1,9 +1,15 @@
 """Metric names of the data plane, once. No label holds a key, a prompt or a customer."""
 
+import time
+from collections import Counter as Tally
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
+from ledger.cooldowns import Cooldowns
 from ledger.model import Attempt, UsageRecord, Verdict
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -11,11 +17,31 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 
 
+class Resting(Collector):
+    """Counted when somebody asks: rests end by themselves."""
+
+    def __init__(self, cooldowns: Cooldowns) -> None:
+        self._cooldowns = cooldowns
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        resting = GaugeMetricFamily(
+            "clavis_accounts_resting",
+            "Models for which an upstream account rests; 1 too where it rests as a whole.",
+            labels=("account",),
+        )
+        now_ms = time.time() * 1000
+        rests = (rest for rest in self._cooldowns.all() if rest.until_ms > now_ms)
+        for account, count in sorted(Tally(rest.account for rest in rests).items()):
+            resting.add_metric((account,), count)
+        yield resting
+
+
 class Telemetry:
     """One worker's metrics in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, cooldowns: Cooldowns | None = None) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(Resting(cooldowns or Cooldowns()))
         self._children: dict[tuple[object, ...], Any] = {}
         labels = ("protocol", "endpoint", "upstream", "outcome", "status")
         self.exchanges = Counter(

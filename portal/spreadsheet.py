@@ -19,10 +19,13 @@ def write_csv(
     rows: Iterable[Mapping[str, object]],
     columns: Sequence[str],
     line_end: str = "\r\n",
+    *,
+    heading: bool = True,
 ) -> None:
-    """The heading and the rows. Absent is an empty cell."""
+    """The heading, unless it was written before, and the rows. Absent is an empty cell."""
     writer = csv.writer(file, lineterminator=line_end)
-    writer.writerow(columns)
+    if heading:
+        writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from cli.flags import DataDir, RedisUrl, SqlUrl
 from cli.output import Json, OperatorError, answers, console, print_json, table
 from cli.settings import Settings
 from ledger.ledger import Ledger
+from ledger.model import UsageRecord
 from ledger.usage_sums import Dimension, UsageFilter, UsageSum
 from portal.spreadsheet import write_csv
 
@@ -29,6 +31,16 @@ _FIELDS = {
 }
 _COUNTS = tuple(
     name for name in UsageSum.__dataclass_fields__ if name not in ("day_ms", *_FIELDS.values())
+)
+
+# Of a request; its single attempts are in `GET /v1/usage/{request_id}`.
+_EACH = (
+    "started_at",
+    *(
+        name
+        for name in UsageRecord.__dataclass_fields__
+        if name not in ("started_at_ms", "attempts_detail")
+    ),
 )
 
 _MADE = tuple(name for name in _COUNTS if name.endswith(("output_tokens", "reasoning_tokens")))
@@ -48,6 +60,9 @@ def usage(
     key: Annotated[str | None, typer.Option(help="Only this key's.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
+    each: Annotated[
+        bool, typer.Option(help="With --csv: a row for each request, newest first, and no sums.")
+    ] = False,
     data_dir: DataDir = None,
     redis_url: RedisUrl = None,
     sql_url: SqlUrl = None,
@@ -61,17 +76,30 @@ def usage(
     if from_ms > to_ms:
         raise OperatorError("--from lies after --to.")
     group_by = _dimensions(by)
+    if each and not as_csv:
+        raise OperatorError("--each needs --csv.")
+
+    async def asked(ledger: Ledger) -> UsageFilter:
+        return UsageFilter(
+            (await find_customer(ledger, customer)).id if customer else None,
+            (await find_key(ledger, key)).id if key else None,
+            model,
+        )
 
     async def read() -> tuple[list[UsageSum], dict[str, str]]:
         async with opened(settings) as ledger:
-            which = UsageFilter(
-                (await find_customer(ledger, customer)).id if customer else None,
-                (await find_key(ledger, key)).id if key else None,
-                model,
-            )
+            which = await asked(ledger)
             sums = await ledger.record.usage_sums(from_ms, to_ms, group_by, which)
             return sums, await _names(ledger)
 
+    async def export() -> None:
+        async with opened(settings) as ledger:
+            pages = ledger.record.all_usage(await asked(ledger), from_ms, to_ms)
+            await _write_each(pages)
+
+    if each:
+        asyncio.run(export())
+        return
     sums, names = asyncio.run(read())
     rows = [_row(one, group_by) for one in sums]
     if json:
@@ -104,6 +132,27 @@ def _row(one: UsageSum, group_by: tuple[Dimension, ...]) -> dict[str, Any]:
 
 def _day(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
+
+
+async def _write_each(pages: AsyncIterator[list[UsageRecord]]) -> None:
+    """Page by page: a year of requests does not fit into memory."""
+    heading = True
+    async for page in pages:
+        write_csv(sys.stdout, map(_flat, page), _EACH, line_end="\n", heading=heading)
+        heading = False
+    if heading:
+        write_csv(sys.stdout, (), _EACH, line_end="\n")
+
+
+def _flat(record: UsageRecord) -> dict[str, object]:
+    row = {name: getattr(record, name) for name in _EACH if name != "started_at"}
+    row["started_at"] = _moment(record.started_at_ms)
+    row["losses"] = " ".join(record.losses)
+    return row
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _write_csv(rows: list[dict[str, Any]], group_by: tuple[Dimension, ...]) -> None:

@@ -180,6 +180,16 @@ def test_usage_is_summed_for_people_programs_and_spreadsheets(run: Run, tmp_path
         "3",
         "4500000",
     )
+    each = list(
+        csv.DictReader(io.StringIO(run("usage", "--from", "60d", "--csv", "--each").stdout))
+    )
+    assert len(each) == 3 and len({one["request_id"] for one in each}) == 3
+    assert [one["started_at"] for one in each] == sorted(
+        (one["started_at"] for one in each), reverse=True
+    )
+    assert {one["outcome"] for one in each} == {"completed"} and each[0]["cost_micro"] == "1500000"
+    nothing = run("usage", "--model", "none", "--csv", "--each").stdout.splitlines()
+    assert len(nothing) == 1 and nothing[0].startswith("started_at,request_id")
     days = run("usage", "--from", "60d", "--by", "day").stdout.splitlines()
     assert days[-1].split() == ["total", "3", "0", "321", "345", "4.50"]
     assert right(run("usage", "--key", "laptop", "--model", "gpt-5", "--json"))["data"] == []
@@ -187,6 +197,7 @@ def test_usage_is_summed_for_people_programs_and_spreadsheets(run: Run, tmp_path
 
 
 def test_a_wrong_question_about_usage_is_explained(run: Run) -> None:
+    assert "--each needs --csv" in wrong(run, "usage", "--each")
     assert "any of day, model, key, customer" in wrong(run, "usage", "--by", "week")
     assert "--from lies after --to" in wrong(
         run, "usage", "--from", "2027-02-01", "--to", "2027-01-01"

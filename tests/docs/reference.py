@@ -324,7 +324,7 @@ def metrics() -> str:
             (
                 code(metric.name + suffix),
                 metric.type,
-                codes(labels.get(metric.name, ())),
+                codes(labels.get(metric.name, getattr(metric, "_labelnames", ()))),
                 metric.documentation,
             )
         )
