@@ -24,6 +24,13 @@ _ACCOUNTS = "\n".join(
     f"  {name}: {{provider: {name}, credential: key-{name}, weight: {weight}}}"
     for name, weight in WEIGHTS.items()
 )
+# An account rests for one model at a time.
+TIRING = ("gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-4.1", "gpt-4o")
+_TIRING = "\n".join(
+    f"- {{name: tiring-{model}, targets: [{{provider: one, pool: tired, model: {model}}}, "
+    "{provider: two, accounts: [two], model: gpt-5, tier: 2}]}"
+    for model in TIRING
+)
 CATALOG = f"""
 version: 1
 limits: {{cooldown: {{start_ms: 60000}}}}
@@ -44,10 +51,7 @@ models:
   - {{provider: four, pool: narrow, model: gpt-5}}
   - {{provider: two, accounts: [two], model: gpt-5, tier: 2}}
 - {{name: alone, targets: [{{provider: four, pool: single, model: gpt-5}}]}}
-- name: tiring
-  targets:
-  - {{provider: one, pool: tired, model: gpt-5}}
-  - {{provider: two, accounts: [two], model: gpt-5, tier: 2}}
+{_TIRING}
 - {{name: "claude-*", targets: [{{provider: anthropic, model: "*"}}]}}
 - {{name: "gpt-*", targets: [{{provider: two, accounts: [two], model: "*"}}]}}
 """
@@ -114,7 +118,9 @@ def test_what_is_too_much_for_the_only_account_is_told_to_wait(many: Gateway) ->
     assert ask(many, "alone").status_code == 200, "the places are free again"
 
 
-def test_a_rest_is_known_to_the_workers_of_another_gateway(many: Gateway, tmp_path: Path) -> None:
+def test_a_rest_is_known_to_another_gateway_within_100_ms(many: Gateway, tmp_path: Path) -> None:
+    """The other one is asked once: it would find out by itself, too. One of five may be late, where
+    the machine has other things to do."""
     limited = {"error": {"status": 429, "headers": {"retry-after": "60"}}}
     httpx.post(
         f"{many.simulator.url}/_sim/scripts",
@@ -125,12 +131,15 @@ def test_a_rest_is_known_to_the_workers_of_another_gateway(many: Gateway, tmp_pa
         "sql_url": f"sqlite:///{many.data / 'clavis.db'}",
     }
     with gateway(tmp_path, many.simulator, CATALOG, **stores) as other:
-        first = ask(many, "tiring")
-        ended_s = time.monotonic()
-        assert (first.status_code, first.headers["x-clavis-attempts"]) == (200, "2")
-        while (seen := ask(other, "tiring")).headers["x-clavis-attempts"] != "1":
-            assert time.monotonic() - ended_s < 5
-        assert seen.headers["x-clavis-upstream"] == "two"
+        attempts = []
+        for model in TIRING:
+            first = ask(many, f"tiring-{model}")
+            assert (first.status_code, first.headers["x-clavis-attempts"]) == (200, "2")
+            time.sleep(0.1)
+            seen = ask(other, f"tiring-{model}")
+            assert seen.headers["x-clavis-upstream"] == "two"
+            attempts.append(seen.headers["x-clavis-attempts"])
+        assert attempts.count("1") >= 4, attempts
 
 
 def test_a_seal_that_is_refused_costs_the_reasoning_and_not_the_answer(many: Gateway) -> None:

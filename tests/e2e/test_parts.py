@@ -174,8 +174,11 @@ def test_a_changed_catalog_is_in_force_without_a_restart(parts: Parts, key: str)
         text = text.replace(heading, heading + line, 1)
     parts.catalog.write_text(text)
     until(lambda: parts.ask(key, "brand-new").status_code == 200, "the new model")
-    models = httpx.get(f"http://127.0.0.1:{parts.port}/v1/models", headers={"x-api-key": key})
-    assert "brand-new" in models.text
+    models = f"http://127.0.0.1:{parts.port}/v1/models"
+    until(
+        lambda: "brand-new" in httpx.get(models, headers={"x-api-key": key}).text,
+        "the new model in the portal's list",
+    )
     parts.catalog.write_text(text + "nonsense: [")
     until(lambda: "catalog_refused" in parts.log("publisher"), "the refusal")
     assert parts.ask(key, "brand-new").status_code == 200
