@@ -43,6 +43,10 @@ models:
   - {provider: two, model: gpt-5, pool: narrow, tier: 1}
   - {provider: one, model: gpt-5, accounts: [a], tier: 2}
 - {name: claude-haiku-4-5, targets: [{provider: claude}]}
+- name: auto
+  targets:
+  - {provider: claude, model: claude-haiku-4-5, tier: 1}
+  - {provider: two, pool: default, model: gpt-5, tier: 2}
 groups:
   dear: {price_multiplier: 3, pools: [narrow]}
   cheap: {price_multiplier: 1, pools: [default]}
@@ -84,6 +88,16 @@ def tried(name: str, reason: str = "upstream", model: str = "gpt-5") -> Attempt:
 
 
 # ------------------------------------------------------------------ which account
+
+
+def test_a_model_named_auto_goes_to_whichever_model_is_well() -> None:
+    first = play()
+    said = ask(first, "auto")
+    (sent,) = (action for action in said if isinstance(action, SendUpstream))
+    assert sent.set_headers["x-api-key"] == "sk-claude"
+    second = play()
+    rest(second, "claude", 5_000, WHOLE)
+    assert account(ask(second, "auto")) == "d"
 
 
 def test_an_account_that_rests_is_passed_over() -> None:
