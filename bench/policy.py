@@ -211,9 +211,7 @@ async def _stopped_writer(made: Stack, ledger: Ledger, stores: tuple[str, str]) 
 async def _compared(writer: Child) -> None:
     """Raises NotReady when the writer ends before it has."""
     while not any("redis_made_true" in line for line in tuple(writer.lines.last)):
-        if not writer.running:
-            raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
-        await asyncio.sleep(POLL_S)
+        await _wait(writer, POLL_S)
 
 
 async def _drained(ledger: Ledger, writer: Child, count: int) -> Figure:
@@ -228,9 +226,13 @@ async def _written(ledger: Ledger, writer: Child, count: int) -> None:
     """Looked at seldom: to count the rows takes a core that the writer's Redis needs. Raises
     NotReady when the writer ends before it has."""
     while await ledger.record.usage_count() < count:
-        if not writer.running:
-            raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
-        await asyncio.sleep(_LOOK_S)
+        await _wait(writer, _LOOK_S)
+
+
+async def _wait(writer: Child, pause_s: float) -> None:
+    if not writer.running:
+        raise NotReady("policy-writer: " + " | ".join(writer.lines.last))
+    await asyncio.sleep(pause_s)
 
 
 def _cpu_us(process: Child) -> float:

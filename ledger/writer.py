@@ -177,10 +177,12 @@ class Writer:
 
     async def _restore_spending(self) -> None:
         """What was settled without the lease that Redis had lost, or spent before the limit."""
+        await self._pause(SPENDING_MS)  # a Redis that starts anew is seen to by `_publish`
+        if self._stop.is_set():
+            return
         raised = await restore_spending(self._ledger, _now_ms())
         if raised:
             log.info("spending_restored", sums=raised)
-        await self._pause(SPENDING_MS)
 
     async def _sync_redis(self) -> None:
         """The embedded Redis leaves its file to us; any other Redis sees to its own."""

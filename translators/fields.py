@@ -60,9 +60,14 @@ def wanted_count(value: object, name: str) -> int | None:
 def choices(value: object) -> int:
     """How many answers are wanted: 1 where absent, or not to be understood. Lenient servers take a
     number in quotes too."""
+    return min(max(count(unquoted(value)) or 1, 1), MOST_CHOICES)
+
+
+def unquoted(value: object) -> object:
+    """The whole number where a string holds one; everything else as it is."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
-        value = int(value)
-    return min(max(count(value) or 1, 1), MOST_CHOICES)
+        return int(value)
+    return value
 
 
 def text(value: object) -> str | None:

@@ -25,6 +25,7 @@ from ledger.embedded import redis_url as embedded_url
 from ledger.errors import StoreUnavailable
 from ledger.store.hot import HotStore
 from ledger.store.record import Record
+from tests.ledger.gateway import Gateway
 
 # Examples are judged by what they show, not by how busy the machine is.
 settings.register_profile(
@@ -121,6 +122,12 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def gateway(redis_url: str, sql_url: str) -> AsyncIterator[Gateway]:
+    async with Gateway.open(redis_url, sql_url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ledger.entries import EntrySpec
 from ledger.intake import Intake
 from ledger.ledger import Ledger
-from ledger.model import AccountMode, Admission, Customer, KeyRow, KeySpec, Settled
+from ledger.model import AccountMode, Admission, Customer, KeyRow, KeySpec, Limit, Settled
 from ledger.store.streams import Streams
 from ledger.writer import Settings, Writer
 from tests.ledger.samples import NOW_MS, attempt_of, record_of, settlement_of
@@ -54,24 +55,27 @@ class Gateway:
         key, _ = await ledger.create_key(customer.id, KeySpec("ci"), now_ms)
         return Payer(customer, key)
 
-    async def ask(self, payer: Payer, request_id: str, hold_micro: int) -> Admission:
+    async def ask(
+        self, payer: Payer, request_id: str, hold_micro: int, limits: tuple[Limit, ...] = ()
+    ) -> Admission:
         request = attempt_of(
             request_id,
             shard=payer.customer.shard,
             key_hash=payer.key.key_hash,
             customer_id=payer.id,
             hold_micro=hold_micro,
-            min_hold_micro=1,
+            min_hold_micro=hold_micro if limits else 1,
         )
-        return await self.ledger.hot.admit(request)
+        return await self.ledger.hot.admit(replace(request, limits=limits))
 
-    async def settle(self, payer: Payer, request_id: str, cost_micro: int) -> Settled:
+    async def settle(self, payer: Payer, request_id: str, cost_micro: int, **more: Any) -> Settled:
         record = record_of(
             request_id,
             account="w0",
             customer_id=payer.id,
             key_id=payer.key.id,
             cost_micro=cost_micro,
+            **more,
         )
         settlement = replace(settlement_of(request_id), shard=payer.customer.shard, record=record)
         return await self.ledger.hot.settle(settlement)

@@ -1,7 +1,6 @@
 """Money over both stores: SQL has it first, Redis has it once, whoever is away meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -20,12 +19,6 @@ from tests.ledger.gateway import Gateway, Payer
 from tests.ledger.samples import NOW_MS
 
 TAKE = EntrySpec(-300, EntryKind.ADJUSTMENT, reason="typo")
-
-
-@pytest.fixture
-async def gateway(redis_url: str, sql_url: str) -> AsyncIterator[Gateway]:
-    async with Gateway.open(redis_url, sql_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """What was spent under a limit outlives the Redis that counted it."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
 import pytest
 
 from ledger import spending as spending_module
@@ -11,16 +8,10 @@ from ledger.model import Admission, LimitKind, Settled, Verdict
 from ledger.spending import restore_spending
 from tests.ledger.conftest import until
 from tests.ledger.gateway import Gateway, Payer
-from tests.ledger.samples import NOW_MS, attempt_of, record_of, settlement_of
+from tests.ledger.samples import NOW_MS
 
 DAY_MS = 86_400_000
 LIMITS = ((LimitKind.SPEND_DAY, 100), (LimitKind.SPEND_MONTH, 1_000))
-
-
-@pytest.fixture
-async def gateway(redis_url: str, sql_url: str) -> AsyncIterator[Gateway]:
-    async with Gateway.open(redis_url, sql_url) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -31,29 +22,13 @@ async def acme(gateway: Gateway) -> Payer:
 async def ask(gateway: Gateway, payer: Payer, name: str, micro: int) -> Admission:
     """Under the limits that the key has by now."""
     facts = next(f for _, _, f in await gateway.ledger.record.all_facts())
-    request = attempt_of(
-        name,
-        shard=payer.customer.shard,
-        key_hash=payer.key.key_hash,
-        customer_id=payer.id,
-        hold_micro=micro,
-        min_hold_micro=micro,
-    )
-    return await gateway.ledger.hot.admit(replace(request, limits=facts.limits))
+    return await gateway.ask(payer, name, micro, facts.limits)
 
 
 async def spend(gateway: Gateway, payer: Payer, name: str, micro: int, began_ms: int) -> None:
     """A row of usage, in SQL."""
-    record = record_of(
-        name,
-        account="w0",
-        customer_id=payer.id,
-        key_id=payer.key.id,
-        cost_micro=micro,
-        started_at_ms=began_ms,
-    )
-    settlement = replace(settlement_of(name), shard=payer.customer.shard, record=record)
-    assert await gateway.ledger.hot.settle(settlement) is Settled.SETTLED
+    settled = await gateway.settle(payer, name, micro, started_at_ms=began_ms)
+    assert settled is Settled.SETTLED
     await gateway.drain()
 
 

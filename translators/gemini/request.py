@@ -8,7 +8,7 @@ bodies name the model again, and the API refuses a name that differs from the pa
 """
 
 from translators import edit
-from translators.fields import choices, read_request, wanted_count
+from translators.fields import choices, read_request, unquoted, wanted_count
 from translators.gemini.request_decoding import decode_request
 from translators.gemini.request_encoding import encode_request, request_path
 from translators.protocol import NotUnderstood, Peek
@@ -29,9 +29,7 @@ def peek(body: bytes) -> Peek:
     if not isinstance(config, dict):
         raise NotUnderstood(f"'{name}' must be an object.", param=name)
     field = "maxOutputTokens" if "maxOutputTokens" in config else "max_output_tokens"
-    wanted = config.get(field)
-    if isinstance(wanted, str) and wanted.isascii() and wanted.isdigit() and len(wanted) < 16:
-        wanted = int(wanted)
+    wanted = unquoted(config.get(field))
     many = config.get("candidateCount", config.get("candidate_count"))
     return Peek(
         model=None,

@@ -8,7 +8,8 @@
 --       its kind (r, t, c, s), most, and the end of its period
 -- gives {verdict, facts or false, retry_after_ms, granted_micro} and, where there is money or a limit,
 -- {... balance or false, number of the limit that refused or 0, then remaining and reset_ms of each}.
--- {4, facts, 0, record}: settled already, with this. Verdicts are ledger.model.Verdict, tested in their order of precedence. {0, false}: bring the account;
+-- {4, facts, 0, record}: settled already, with this. Verdicts are ledger.model.Verdict, tested in their
+-- order of precedence. {0, false}: bring the account;
 -- {0, limits}: the lease of an earlier attempt counts against these: ask again with them.
 --
 -- Attempts of one request share the lease, with what it holds and where it counts. A later attempt
